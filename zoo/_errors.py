@@ -1,0 +1,53 @@
+"""Errors that a user can mend, and the sentence shape they share.
+
+Every message says what is wrong, what was received, what is allowed, and what to do next. The command line prints
+the message of a `ZooError` as one line and exits with code 2; any other exception is a defect and keeps its traceback.
+
+    ZooError (ValueError)
+    ├── UnknownName        a model, option, label or command that does not exist
+    ├── DuplicateName      two registrations under one name
+    ├── BudgetExceeded     a model or an artifact larger than its byte budget
+    ├── BadData            a data set that cannot be used as asked
+    │   └── BadImage       one picture that cannot be decoded (skipped and counted among good ones)
+    └── BadArtifact        a published folder that is torn, altered or not understood
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ZooError(ValueError):
+    """A mistake in what the user asked for or handed over; its text is the whole explanation."""
+
+
+class UnknownName(ZooError):
+    """A name that nothing is registered under."""
+
+
+class DuplicateName(ZooError):
+    """Two registrations under one name."""
+
+
+class BudgetExceeded(ZooError):
+    """A model or artifact that weighs more than its byte budget."""
+
+
+class BadData(ZooError):
+    """A data set that is missing, empty, ambiguous or contradicts itself."""
+
+
+class BadImage(BadData):
+    """One picture that cannot be read; loaders skip and count it when others are good."""
+
+
+class BadArtifact(ZooError):
+    """A published artifact that is incomplete, altered or of an unknown kind."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], hint: str) -> UnknownName:
+    """Build the error for an unknown `name`: names the closest known one when there is one, then gives the hint."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    suggestion = f" Did you mean '{close[0]}'?" if close else ""
+    return UnknownName(f"Unknown {kind} '{name}'.{suggestion} {hint}")

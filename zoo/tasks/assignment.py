@@ -1,0 +1,84 @@
+"""Which anchor learns which object: the size chooses the kind of anchor, the centre chooses the cells.
+
+Source: FCOS (arXiv:1904.01355) for size ranges and centre sampling; with anchors of several sides per cell, the range
+of each ends halfway to the next on a logarithmic scale. Simple and static: a target depends on the labels alone, so it
+is the same in every epoch and needs no network output.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from zoo._specs import GridHead
+from zoo.tasks.grid import Anchors
+
+CENTRE_RADIUS = 1.5
+"""Anchors whose centre lies within this many strides of the box centre, and inside the box, learn it."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What every anchor should answer for one picture.
+
+    Shapes: class_targets (num_anchors, num_classes) 0 or 1, boxes (num_anchors, 4) xyxy fractions, keypoints
+    (num_anchors, k, 2) fractions with NaN where unknown, weights (num_anchors,) 0 where the answer is neither right
+    nor wrong.
+    """
+
+    class_targets: np.ndarray
+    boxes: np.ndarray
+    keypoints: np.ndarray
+    weights: np.ndarray
+
+
+def assign(
+    head: GridHead,
+    input_px: tuple[int, int],
+    grid: Anchors,
+    num_classes: int,
+    boxes: np.ndarray,
+    classes: np.ndarray,
+    keypoints: np.ndarray,
+    ignore: np.ndarray,
+) -> Targets:
+    """Give each anchor the smallest object that claims it.
+
+    Shapes: boxes (n, 4) xyxy fractions, classes (n,), keypoints (n, k, 2), ignore (n,); `input_px` is the input's
+    (width, height). The longer side of a box chooses the kind of anchor. An object too small to hold a centre claims
+    the anchor nearest to its own. Anchors inside an ignored box weigh nothing unless claimed.
+    """
+    num_anchors, k = len(grid.centres), head.num_keypoints
+    targets = Targets(
+        np.zeros((num_anchors, num_classes), np.float32),
+        np.zeros((num_anchors, 4), np.float32),
+        np.full((num_anchors, k, 2), np.nan, np.float32),
+        np.ones(num_anchors, np.float32),
+    )
+    for box in boxes[ignore]:
+        targets.weights[_inside(grid.centres, box)] = 0.0
+
+    sides_px = (boxes[:, 2:] - boxes[:, :2]) * input_px
+    longer_px = np.maximum(sides_px.max(axis=1, initial=0.0), 1e-3)
+    kinds = np.abs(np.log(longer_px[:, None] / grid.kind_sides_px)).argmin(axis=1)
+    for index in np.argsort(-sides_px.prod(axis=1), kind="stable"):  # the smallest comes last and wins
+        if ignore[index]:
+            continue
+        box = boxes[index]
+        of_kind = grid.kinds == kinds[index]
+        distance = (np.abs(grid.centres - (box[:2] + box[2:]) / 2) / grid.units).max(axis=1)
+        claimed = of_kind & (distance < CENTRE_RADIUS) & _inside(grid.centres, box)
+        if not claimed.any():
+            claimed = np.arange(num_anchors) == np.where(of_kind, distance, np.inf).argmin()
+        targets.class_targets[claimed] = 0.0
+        targets.class_targets[claimed, classes[index]] = 1.0
+        targets.boxes[claimed] = box
+        if k and keypoints.shape[1]:
+            targets.keypoints[claimed] = keypoints[index]
+        targets.weights[claimed] = 1.0
+    return targets
+
+
+def _inside(points: np.ndarray, box: np.ndarray) -> np.ndarray:
+    return ((points >= box[:2]) & (points <= box[2:])).all(axis=1)
