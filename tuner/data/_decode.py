@@ -1,0 +1,79 @@
+"""The one place where pictures take the size of a model input, and their coordinates become fractions of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+from PIL import Image
+
+from tuner.data._annotations import check_bad_share
+from tuner.data._types import Decoded, Sample
+from zoo._errors import BadImage
+from zoo._specs import ImageSpec
+from zoo.tasks import letterbox
+
+MAX_THREADS = 8
+
+
+def decode(samples: Sequence[Sample], inputs: ImageSpec, progress: Callable[[int, int], None] | None = None) -> Decoded:
+    """Decode and resize pictures to a model input.
+
+    Shapes: N samples -> images uint8 (N, height, width, channels), boxes and keypoints as fractions of the input.
+    `progress(done, total)` is called after each picture. A picture that cannot be read is left out and noted in
+    `Decoded.skipped`. Raises: BadData when more than a tenth cannot be read.
+    """
+    total = len(samples)
+    images = np.empty((total, *inputs.shape), np.uint8)
+    kept: list[Sample] = []
+    sizes_px: list[tuple[int, int]] = []
+    skipped: list[str] = []
+    with ThreadPoolExecutor(min(MAX_THREADS, os.cpu_count() or 1)) as pool:
+        pictures = pool.map(partial(_load_resized, inputs=inputs), samples)
+        for done, (sample, picture) in enumerate(zip(samples, pictures, strict=True), start=1):
+            if isinstance(picture, BadImage):
+                skipped.append(str(picture))
+            else:
+                images[len(kept)], size_px = picture
+                kept.append(sample)
+                sizes_px.append(size_px)
+            if progress is not None:
+                progress(done, total)
+    check_bad_share(len(skipped), total, skipped)
+    placed = list(zip(kept, sizes_px, strict=True))
+    return Decoded(
+        images=images[: len(kept)],
+        boxes=[np.clip(letterbox.to_input(sample.boxes_px, inputs, *size), 0, 1) for sample, size in placed],
+        classes=[sample.classes for sample in kept],
+        keypoints=[letterbox.to_input(sample.keypoints_px, inputs, *size) for sample, size in placed],
+        ignore=[sample.ignore for sample in kept],
+        labels=np.array([sample.label for sample in kept], np.int64),
+        sizes_px=np.array(sizes_px, np.int64).reshape(-1, 2),
+        keys=tuple(sample.key for sample in kept),
+        skipped=tuple(skipped),
+    )
+
+
+def resize(picture: np.ndarray, inputs: ImageSpec) -> np.ndarray:
+    """Bring one RGB picture uint8 (h, w, 3) to the input (height, width, channels) by the resize rule of `inputs`.
+
+    Bilinear, averaging over the covered pixels when shrinking; grey is the luma of ITU-R 601.
+    """
+    height, width = letterbox.placed_size(inputs, *picture.shape[:2])
+    image = Image.fromarray(picture).resize((width, height), Image.Resampling.BILINEAR)
+    if inputs.channels == 1:
+        image = image.convert("L")
+    placed = np.full(inputs.shape, inputs.pad_value, np.uint8)
+    placed[:height, :width] = np.asarray(image).reshape(height, width, inputs.channels)
+    return placed
+
+
+def _load_resized(sample: Sample, inputs: ImageSpec) -> tuple[np.ndarray, tuple[int, int]] | BadImage:
+    try:
+        picture = sample.load()
+    except BadImage as error:
+        return error
+    return resize(picture, inputs), (picture.shape[0], picture.shape[1])

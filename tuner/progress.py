@@ -1,0 +1,66 @@
+"""What is told while work goes on, on stderr, so that stdout carries results alone: a bar with the time left."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from tqdm import tqdm
+
+from tuner.data import Dataset
+
+MOST_SENTENCES = 5
+
+
+def tell_skipped(sentences: Sequence[str]) -> None:
+    """Say on stderr how many labels or pictures were left out, and why the first few were."""
+    if sentences:
+        more = len(sentences) - MOST_SENTENCES
+        shown = [*sentences[:MOST_SENTENCES], *([f"... and {more} more"] if more > 0 else [])]
+        print(f"{len(sentences)} skipped:", *(f"  {sentence}" for sentence in shown), sep="\n", file=sys.stderr)
+
+
+def tell_data(dataset: Dataset, counts: Mapping[str, int]) -> None:
+    """Say on stderr what was opened: format, pictures in use, labels, and what was decided on the user's behalf."""
+    used = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    labels = ", ".join(dataset.labels[:MOST_SENTENCES]) + (", ..." if len(dataset.labels) > MOST_SENTENCES else "")
+    print(f"{dataset.name}: {dataset.format}, {used}; labels {labels}", *dataset.notes, sep="\n", file=sys.stderr)
+
+
+class Progress:
+    """One bar. `total` may come later, with the first `update_to(done, total)`."""
+
+    def __init__(self, title: str, total: int | None = None, unit: str = "") -> None:
+        self._bar = tqdm(
+            total=total,
+            desc=title,
+            unit=unit,
+            file=sys.stderr,
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 10.0,
+        )
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    @property
+    def position(self) -> int:
+        return int(self._bar.n)
+
+    def advance(self, count: int) -> None:
+        self._bar.update(count)
+
+    def update_to(self, done: int, total: int | None = None) -> None:
+        if total is not None:
+            self._bar.total = total
+        self._bar.update(done - self._bar.n)
+
+    def note(self, **values: float) -> None:
+        """Show values behind the bar, such as the best score so far."""
+        self._bar.set_postfix(values)
