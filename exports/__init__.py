@@ -1,0 +1,1 @@
+"""How a model ships: quantization, TF.js files, manifest, verification, stores."""

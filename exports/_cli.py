@@ -1,0 +1,177 @@
+"""Commands of the `zoo` command line that ship models. Heavy imports happen inside each command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tuner._cli import add_sweep_options, sweep_arguments
+from zoo._cli import add_command, add_store_option, emit, positive, table
+from zoo._errors import BadArtifact, ZooError
+from zoo._options import model_options
+
+PRECISIONS = ("uint8", "uint16", "float16", "float32")
+
+
+def _publish(arguments: argparse.Namespace) -> None:
+    from exports.publish import publish
+    from exports.run import published_row
+
+    done = publish(arguments.run_folder, arguments.store, precision=arguments.precision, data=arguments.data)
+    text = f"{table([published_row(done)])}\n\nartifact: {done.folder}\nnext:     zoo verify {done.folder}"
+    emit(arguments, done.record(), text)
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    from exports.verify import TOLERANCE, verify
+
+    done = verify(arguments.artifact, arguments.backend or ("wasm", "cpu"))
+    rows = [
+        {
+            "runtime": name,
+            "largest difference": "not a number" if difference is None else f"{difference:.1e}",
+            "ms per run of 2": f"{done.milliseconds[name]:.1f}" if name in done.milliseconds else "-",
+        }
+        for name, difference in done.differences.items()
+    ]
+    verdict = "verified" if done.passed else "FAILED"
+    text = (
+        f"{table(rows)}\n\n{verdict}: relative differences, at most {TOLERANCE:g} allowed (TF.js {done.tfjs_version})"
+    )
+    emit(arguments, done.record(), text)
+    if not done.passed:
+        raise BadArtifact(
+            f"{arguments.artifact} does not compute in TF.js what Keras computed. Do not ship it; publish again."
+        )
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    from exports.evaluate import measure, measure_pairs, open_labelled
+    from exports.load import load_target
+
+    loaded = load_target(arguments.target)
+    if arguments.pairs is not None:
+        if arguments.data is not None or arguments.limit is not None:
+            raise ZooError("--pairs measures all pairs of its own folder. Leave out --data and --limit, or --pairs.")
+        done = measure_pairs(loaded, arguments.pairs)
+    else:
+        done = measure(loaded, open_labelled(loaded, arguments.data, arguments.split, arguments.limit))
+    row = {
+        "model": loaded.spec.name,
+        "metric": done.name,
+        "value": f"{done.value:.4f}",
+        "data": f"{done.data} {done.split}",
+        "pictures": done.pictures,
+        "skipped": done.skipped,
+        "input": "x".join(map(str, done.input_size)),
+        "precision": done.precision,
+    }
+    emit(arguments, {"model": loaded.spec.name, **done.record()}, table([row]))
+
+
+def check_store(store: Path) -> None:
+    """Raise ZooError before any training when a store cannot be a folder."""
+    if store.exists() and not store.is_dir():
+        raise ZooError(f"The store {store} is a file. Name a folder with --store.")
+
+
+def _run(arguments: argparse.Namespace) -> None:
+    from exports.run import run_model
+
+    check_store(arguments.store)
+    options = {model: model_options(model, arguments.option) for model in arguments.names}
+    rows, records = [], []
+    for model in arguments.names:
+        row, record = run_model(
+            model,
+            store=arguments.store,
+            precision=arguments.precision,
+            options=options[model],
+            **sweep_arguments(arguments),
+        )
+        rows.append(row)
+        records.append(record)
+    emit(arguments, records, _summary(rows, records))
+
+
+def _summary(rows: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]]) -> str:
+    lines = [table(rows), ""]
+    for record in records:
+        lines.append(f"{record['model']}: {record['artifact']}")
+        lines += [f"  picture {record['picture']}"] if record["picture"] else []
+    return "\n".join(lines)
+
+
+def _demo(arguments: argparse.Namespace) -> None:
+    from exports.demo import run_demo
+
+    rows, records = run_demo(arguments.folder)
+    store = arguments.folder / "store"
+    emit(arguments, records, f"{_summary(rows, records)}\n\nnext: .venv/bin/zoo find --store {store}")
+
+
+def add_commands(commands: Any) -> None:
+    """Register `publish`, `verify`, `evaluate`, `run` and `demo`; named in the entry point group `zoo.commands`."""
+    publishing = add_command(
+        commands,
+        "publish",
+        _publish,
+        "quantize the winner of a run and publish it",
+        ["zoo publish runs/yunet_n_160/20260101-120000", "zoo publish RUN --store DIR --precision float16"],
+        uses_keras=True,
+    )
+    publishing.add_argument("run_folder", type=Path, metavar="RUN", help="the folder that 'zoo sweep' printed")
+    publishing.add_argument("--data", metavar="DATA", help="where the run's data is now, if it has moved")
+    _add_precision_option(publishing)
+    add_store_option(publishing)
+
+    verifying = add_command(
+        commands,
+        "verify",
+        _verify,
+        "replay an artifact's golden input in Keras and in TF.js",
+        ["zoo verify store/yunet_n_160/20260101-0123abcd", "zoo verify ARTIFACT --backend wasm --json"],
+        uses_keras=True,
+    )
+    verifying.add_argument("artifact", type=Path, metavar="ARTIFACT", help="a folder that 'zoo find' lists")
+    verifying.add_argument("--backend", action="append", choices=("wasm", "cpu"), help="repeatable; default both")
+
+    evaluating = add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure an artifact, a run or a .keras file on labelled pictures",
+        ["zoo evaluate ARTIFACT --data DIR --split val", "zoo evaluate ARTIFACT --pairs LFW_DIR --json"],
+        uses_keras=True,
+    )
+    evaluating.add_argument("target", type=Path, metavar="TARGET", help="artifact folder, run folder or .keras file")
+    evaluating.add_argument("--data", metavar="DATA", help="a folder, or 'synthetic'; default: what it was trained on")
+    evaluating.add_argument("--split", default="val", help="val (default) or train")
+    evaluating.add_argument("--limit", type=positive, metavar="N", help="measure on the first N pictures")
+    evaluating.add_argument(
+        "--pairs", type=Path, metavar="DIR", help="measure face pairs instead: a folder with pairs.txt"
+    )
+
+    running = add_command(
+        commands,
+        "run",
+        _run,
+        "sweep, publish and verify one or more models",
+        ["zoo run dense4_cls_64", "zoo run yunet_n_160 --data DIR --limit 800 --trials 3 --epochs 3 --store DIR"],
+        uses_keras=True,
+    )
+    running.add_argument("names", nargs="+", metavar="NAME", help="models of 'zoo list'")
+    add_sweep_options(running)
+    _add_precision_option(running)
+    add_store_option(running)
+
+    showing = add_command(
+        commands, "demo", _demo, "make one small model per task on generated pictures", ["zoo demo"], uses_keras=True
+    )
+    showing.add_argument("--folder", type=Path, default=Path("build/demo"), metavar="DIR", help="default %(default)s")
+
+
+def _add_precision_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--precision", choices=PRECISIONS, default="uint8", help="of kernels (default uint8)")

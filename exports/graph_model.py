@@ -1,0 +1,172 @@
+"""The TF.js graph model: from Keras through a SavedModel and the tensorflowjs converter to `model.json` and a shard.
+
+The converter writes float32 under long names. Here every node gets a short one, each weight the path of its Keras
+variable, and the weights are stored again in their quantized form. Reading the folder gives the variables back by
+that path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import math
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from exports.quantize import Quantized
+from exports.topology import base_name, rename, slim
+from zoo._errors import BadArtifact, ZooError
+from zoo._quiet import quiet_stderr
+
+TOPOLOGY_FILE = "model.json"
+WEIGHTS_FILE = "weights.bin"
+INPUT_NODE = "image"
+
+
+def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], folder: Path) -> None:
+    """Write `model` with the given weights as a TF.js graph model of two files into `folder`.
+
+    `weights` has one entry per variable of `model`, by `path`; the model's own values are replaced by theirs.
+    Inputs and outputs become graph nodes of the same names. Raises ZooError when a weight does not survive the
+    conversion unchanged.
+    """
+    values = {path: quantized.dequantized() for path, quantized in weights.items()}
+    for variable in model.variables:
+        variable.assign(values[variable.path])
+    document, constants = _convert(model)
+    outputs = [base_name(tensor["name"]) for tensor in document["signature"]["outputs"].values()]
+    slim(document["modelTopology"], constants, outputs)
+    names = _node_names(document, constants, values)
+
+    entries, shard = [], bytearray()
+    for old, constant in constants.items():
+        quantized = weights.get(names[old])
+        stored = constant if quantized is None else quantized.stored
+        entry: dict[str, Any] = {"name": names[old], "shape": list(constant.shape), "dtype": constant.dtype.name}
+        if quantized is not None and quantized.tfjs_entry():
+            entry["quantization"] = quantized.tfjs_entry()
+        entries.append(entry)
+        shard += stored.tobytes()
+    rename(document, names)
+    topology = {
+        "format": "graph-model",
+        "signature": document["signature"],
+        "modelTopology": document["modelTopology"],
+        "weightsManifest": [{"paths": [WEIGHTS_FILE], "weights": entries}],
+    }
+    (folder / TOPOLOGY_FILE).write_text(json.dumps(topology, separators=(",", ":")), encoding="utf-8")
+    (folder / WEIGHTS_FILE).write_bytes(bytes(shard))
+
+
+def read_graph_weights(folder: Path) -> dict[str, np.ndarray]:
+    """Return the weights of a graph model folder by name, widened to what TF.js computes with.
+
+    Raises BadArtifact when the shard is shorter or longer than the topology says.
+    """
+    try:
+        groups = json.loads((folder / TOPOLOGY_FILE).read_text(encoding="utf-8"))["weightsManifest"]
+        entries = [entry for group in groups for entry in group["weights"]]
+        content = b"".join((folder / path).read_bytes() for group in groups for path in group["paths"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadArtifact(
+            f"The graph model in {folder} cannot be read ({error}). Publish or download it again."
+        ) from error
+    weights, offset = {}, 0
+    for entry in entries:
+        quantization = entry.get("quantization", {})
+        dtype = np.dtype(quantization.get("dtype", entry["dtype"]))
+        count = math.prod(entry["shape"])
+        end = offset + count * dtype.itemsize
+        if end > len(content):
+            raise BadArtifact(f"The weights of {folder} end after {len(content):,} bytes, inside '{entry['name']}'.")
+        stored = np.frombuffer(content, dtype, count, offset).reshape(entry["shape"])
+        offset = end
+        if quantization:
+            affine = Quantized(
+                stored, quantization["dtype"], quantization.get("scale", 1.0), quantization.get("min", 0.0)
+            )
+            stored = affine.dequantized()
+        weights[entry["name"]] = stored
+    if offset != len(content):
+        raise BadArtifact(
+            f"The weights of {folder} hold {len(content):,} bytes where the topology tells of {offset:,}."
+        )
+    return weights
+
+
+def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Run the converter; return its model.json and its constants by node name, in shard order."""
+    import tensorflow as tf
+
+    os.environ.setdefault("TFDF_DISABLE_WELCOME_MESSAGE", "1")  # a dependency of the converter greets on stdout
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the converter's dependencies announce deprecations at import
+        from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
+
+    signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name=INPUT_NODE)]
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()), quiet_stderr():
+        saved, converted = Path(scratch) / "saved", Path(scratch) / "converted"
+        model.export(saved, verbose=False, input_signature=signature)
+        convert_tf_saved_model(str(saved), str(converted), signature_def="serving_default")
+        document = json.loads((converted / TOPOLOGY_FILE).read_text(encoding="utf-8"))
+        return document, read_graph_weights(converted)
+
+
+def _node_names(
+    document: Mapping[str, Any], constants: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
+) -> dict[str, str]:
+    """Choose the new name of every node: outputs as in the signature, weights by variable path, the rest shortened.
+
+    A variable is recognised by its values and, among equals, by the layer in the node's name.
+    """
+    unclaimed = {path: value for path, value in values.items() if np.any(value)}  # zero biases vanish in conversion
+    names = {}
+    for name, constant in constants.items():
+        equal = [
+            path
+            for path, value in unclaimed.items()
+            if value.size == constant.size and value.tobytes() == constant.tobytes()
+        ]
+        if equal:
+            layer_of = {path: path.split("/")[0] for path in equal}
+            path = next((path for path in equal if layer_of[path] in name), equal[0])
+            names[name] = path
+            del unclaimed[path]
+    lost = list(unclaimed)
+    if lost:
+        raise ZooError(
+            f"The converter changed {len(lost)} weights ({', '.join(lost[:3])}), so the page would not compute what "
+            f"Keras does. Use layers that TF.js runs as they are, with normalisation directly behind a convolution."
+        )
+    for output, tensor in document["signature"]["outputs"].items():
+        names[base_name(tensor["name"])] = output
+    used = set(names.values())
+    for node in document["modelTopology"]["node"]:
+        if node["name"] not in names:
+            names[node["name"]] = _unique(_shortened(node["name"]), used)
+    return names
+
+
+def _shortened(name: str) -> str:
+    """Drop what the SavedModel wraps around a layer: 'StatefulPartitionedCall/net_1/stem_1/convolution' -> 'stem_1'."""
+    parts = name.split("/")
+    return parts[2] if parts[0].startswith("StatefulPartitionedCall") and len(parts) > 2 else parts[-1]
+
+
+def _unique(name: str, used: set[str]) -> str:
+    candidate, number = name, 1
+    while candidate in used:
+        number += 1
+        candidate = f"{name}.{number}"
+    used.add(candidate)
+    return candidate

@@ -1,0 +1,106 @@
+"""Back from files to Keras: published artifacts with their quantized weights, runs, and `.keras` files.
+
+An artifact's network is built from the registry and given the artifact's weights, so Keras computes what the page does.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import zoo
+from exports.graph_model import read_graph_weights
+from exports.manifest import MANIFEST_FILE, read_manifest
+from exports.network import export_network
+from tuner.data import SYNTHETIC
+from tuner.runs import RunFolder
+from zoo._errors import BadArtifact, ZooError
+from zoo._specs import ModelSpec
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A network ready to predict. `labels` is empty for embeddings and where the file does not tell them.
+
+    `trained_on` is where the training data lie, None where that is not known; `seed` is that of the training.
+    """
+
+    network: keras.Model
+    spec: ModelSpec
+    labels: tuple[str, ...]
+    precision: str
+    trained_on: str | None = None
+    seed: int = 0
+
+
+def load_target(path: Path) -> Loaded:
+    """Load an artifact folder, a run folder or a `.keras` file. Raises ZooError when it is none of them."""
+    if path.suffix == ".keras":
+        return _load_keras_file(path, labels=())
+    if (path / MANIFEST_FILE).exists():
+        return load_artifact(path)
+    if (path / "run.json").exists():
+        record = RunFolder.open(path).record()
+        loaded = _load_keras_file(path / "winner.keras", labels=tuple(record["data"]["labels"]))
+        return replace(loaded, trained_on=record["data"]["location"], seed=record["seed"])
+    raise ZooError(
+        f"{path} is neither a published artifact, a run folder nor a .keras file. 'zoo find' lists artifacts, "
+        f"'zoo sweep' prints its run folder."
+    )
+
+
+def load_artifact(folder: Path) -> Loaded:
+    """Load a published artifact after checking every hash.
+
+    Raises BadArtifact when files are torn or altered, or when its weights do not fit the architecture it names;
+    UnknownName when that architecture is not installed.
+    """
+    manifest = read_manifest(folder)
+    spec = zoo.get(manifest["keras"]["architecture"])
+    network = export_network(zoo.build(spec.name, **manifest["keras"]["options"]))
+    size = (manifest["input"]["height"], manifest["input"]["width"], manifest["input"]["channels"])
+    if size != spec.inputs.shape:
+        raise BadArtifact(
+            f"{folder} takes {size} pictures but '{spec.name}' is now built for {spec.inputs.shape}. Publish again."
+        )
+    _assign(network, read_graph_weights(folder), folder)
+    is_generated = manifest["training"]["data"]["name"] == SYNTHETIC
+    return Loaded(
+        network,
+        spec,
+        tuple(manifest["labels"]),
+        manifest["model"]["precision"],
+        trained_on=SYNTHETIC if is_generated else None,
+        seed=manifest["training"]["seed"],
+    )
+
+
+def _assign(network: keras.Model, weights: Mapping[str, np.ndarray], folder: Path) -> None:
+    for variable in network.variables:
+        values = weights.get(variable.path)
+        if values is None and len(variable.shape) == 1:
+            values = np.zeros(variable.shape, np.float32)  # the converter drops biases of zero
+        if values is None or values.shape != tuple(variable.shape):
+            found = "nothing" if values is None else f"shape {values.shape}"
+            raise BadArtifact(
+                f"{folder} holds {found} for weight '{variable.path}' where the architecture needs "
+                f"{tuple(variable.shape)}. "
+                f"It was published from another version of that architecture; publish again."
+            )
+        variable.assign(values)
+
+
+def _load_keras_file(path: Path, labels: tuple[str, ...]) -> Loaded:
+    if not path.is_file():
+        raise ZooError(f"There is no file {path}. Give a .keras file that a sweep left.")
+    try:
+        network = keras.models.load_model(path, compile=False)
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        reason = str(error).strip().split("\n", 1)[0]
+        raise BadArtifact(f"{path} cannot be read as a Keras model ({reason}). Sweep again.") from error
+    return Loaded(network, zoo.get(network.name), labels, "float32")
