@@ -1,0 +1,102 @@
+"""Publishing a run: measured after quantization, exact on the way back, and never half-visible."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from exports.golden import golden_pictures, read_golden
+from exports.load import load_artifact
+from exports.manifest import read_manifest
+from exports.publish import publish
+from tuner.training import predict
+from zoo._budget import check_written
+from zoo.catalog import CATALOG_FILE, find
+
+FLOAT_TOLERANCE = 2e-3  # of AP: folding moves outputs by 1e-6, which can swap two detections of nearly equal score
+
+
+def test_float32_keeps_the_metric(run_folder: Path, tmp_path: Path) -> None:
+    done = publish(run_folder, tmp_path, precision="float32")
+    assert done.after.precision == "float32"
+    assert done.after.value == pytest.approx(done.before.value, abs=FLOAT_TOLERANCE)
+    assert done.after.data_sha256 == done.before.data_sha256
+
+
+def test_fewer_bytes_for_fewer_bits(run_folder: Path, artifact: Path, tmp_path: Path) -> None:
+    half = publish(run_folder, tmp_path, precision="float16")
+    kernels = half.manifest["model"]["bytes"] - read_manifest(artifact)["model"]["bytes"]
+    assert kernels > 50_000  # one byte more for each of the 71,525 kernel values, less some text
+
+
+def test_an_artifact_computes_its_golden_outputs(artifact: Path) -> None:
+    loaded = load_artifact(artifact)
+    pictures, expected = read_golden(artifact, read_manifest(artifact)["golden"])
+    outputs = predict(loaded.network, pictures, loaded.spec.inputs)
+    for name, values in expected.items():
+        np.testing.assert_allclose(outputs[name], values, atol=1e-6)
+
+
+def test_golden_pictures_are_generated_whatever_the_model_saw(artifact: Path) -> None:
+    pictures, _ = read_golden(artifact, read_manifest(artifact)["golden"])
+    np.testing.assert_array_equal(pictures, golden_pictures(zoo.get("yunet_n_160")))
+
+
+def test_a_manifest_names_no_place_of_this_machine(artifact: Path) -> None:
+    text = json.dumps(read_manifest(artifact))
+    assert "location" not in text
+    assert str(Path.home()) not in text
+
+
+def test_data_that_has_moved_can_be_named_and_else_is_a_sentence(run_folder: Path, tmp_path: Path) -> None:
+    moved = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    record = json.loads((moved / "run.json").read_text())
+    record["data"]["location"] = "gone/away"
+    (moved / "run.json").write_text(json.dumps(record))
+    with pytest.raises(zoo.BadData, match="gone/away"):
+        publish(moved, tmp_path / "store")
+    assert not (tmp_path / "store").exists()
+    assert publish(moved, tmp_path / "store", data="synthetic").folder.is_dir()
+
+
+def test_an_artifact_over_its_budget_is_refused() -> None:
+    spec = zoo.get("dense4_cls_64")
+    check_written(spec, spec.max_bytes)
+    with pytest.raises(zoo.BudgetExceeded, match=r"weighs 200,001 bytes; its budget is 200,000"):
+        check_written(spec, spec.max_bytes + 1)
+
+
+def test_a_publish_over_the_budget_leaves_nothing(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = zoo.get("yunet_n_160")
+    monkeypatch.setattr("exports.publish.check_written", lambda _, size: check_written(spec, size + spec.max_bytes))
+    with pytest.raises(zoo.BudgetExceeded, match="Nothing was published"):
+        publish(run_folder, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_publish_leaves_nothing_visible(run_folder: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zoo", "publish", str(run_folder), "--store", str(tmp_path)]
+    publisher = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(".part-*")):  # it has begun to write
+        assert publisher.poll() is None, "the publisher ended before it wrote"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    os.kill(publisher.pid, signal.SIGKILL)
+    publisher.wait()
+    assert not (tmp_path / CATALOG_FILE).exists()
+    assert not list(tmp_path.glob("*/*/manifest.json"))
+    publish(run_folder, tmp_path)  # and the store is as good as new
+    assert len(find(store=tmp_path)) == 1

@@ -1,0 +1,176 @@
+"""Stores: nothing half-done is visible, versions never change, the catalogue follows from what is there."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import zoo
+from exports.manifest import read_manifest
+from exports.publish import publish
+from exports.store import check_against_catalog, commit, rebuild_catalog, staging
+from zoo.catalog import CATALOG_FILE, find, read_catalog
+
+VERSIONS_EACH = 5
+
+
+@pytest.fixture
+def own_store(artifact: Path, tmp_path: Path) -> Path:
+    """A store with one artifact."""
+    put(artifact, tmp_path / "store", "20260101-00000000")
+    return tmp_path / "store"
+
+
+def put(artifact: Path, store: Path, version: str, name: str = "yunet_n_160", **changes: Any) -> Path:
+    """Commit a copy of an artifact under another name or version."""
+    with staging(store) as folder:
+        shutil.copytree(artifact, folder, dirs_exist_ok=True)
+        manifest = {**read_manifest(artifact), "version": version, "name": name, **changes}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return commit(folder, store, manifest)
+
+
+def put_several(artifact: Path, store: Path, publisher: int) -> None:
+    for number in range(VERSIONS_EACH):
+        put(artifact, store, f"20260101-{publisher:04d}{number:04d}")
+
+
+def visible(store: Path) -> set[str]:
+    return {path.name for path in store.iterdir() if not path.name.startswith(".lock")}
+
+
+def test_publishing_enters_the_catalogue(artifact: Path, store: Path) -> None:
+    [entry] = find(task="face-detection", store=store)
+    assert store / entry.path == artifact
+    assert entry.bytes == read_manifest(artifact)["model"]["bytes"]
+    assert (entry.metric, entry.labels) == ("ap50", ("face",))
+    assert visible(store) == {CATALOG_FILE, "yunet_n_160"}
+
+
+def test_find_filters_and_takes_the_newest(artifact: Path, own_store: Path) -> None:
+    put(artifact, own_store, "20260102-00000000", created="2999-01-01T00:00:00+00:00")
+    put(artifact, own_store, "20260101-00000000", name="another")
+    assert {(entry.name, entry.version) for entry in find(store=own_store)} == {
+        ("yunet_n_160", "20260102-00000000"),
+        ("another", "20260101-00000000"),
+    }
+    assert find(max_bytes=10, store=own_store) == []
+    assert find(min_metric=1.0, store=own_store) == []
+    with pytest.raises(zoo.ZooError, match="a share from 0 to 1"):
+        find(min_metric=90, store=own_store)
+    assert find(task="object-detection", store=own_store) == []
+    assert [entry.name for entry in find(name="another", store=own_store)] == ["another"]
+    with pytest.raises(zoo.UnknownName, match="published: another, yunet_n_160"):
+        find(name="nobody", store=own_store)
+
+
+def test_an_older_version_is_found_when_the_newest_does_not_fit(artifact: Path, own_store: Path) -> None:
+    heavy = {**read_manifest(artifact)["model"], "bytes": 999_999}
+    put(artifact, own_store, "20260102-00000000", created="2999-01-01T00:00:00+00:00", model=heavy)
+    assert [entry.version for entry in find(store=own_store)] == ["20260102-00000000"]
+    [fitting] = find(max_bytes=200_000, store=own_store)
+    assert fitting.version == "20260101-00000000"
+    assert (fitting.folder / "model.json").is_file()
+
+
+def test_a_manifest_changed_after_publishing_is_noticed(own_store: Path) -> None:
+    [entry] = read_catalog(own_store)
+    check_against_catalog(entry.folder)
+    manifest = json.loads((entry.folder / "manifest.json").read_text())
+    manifest["decode"]["score_threshold"] = 0.95
+    (entry.folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(zoo.BadArtifact, match="differs from the catalogue's"):
+        check_against_catalog(entry.folder)
+
+
+def test_the_same_version_again_changes_nothing(artifact: Path, own_store: Path) -> None:
+    [place] = (own_store / "yunet_n_160").iterdir()
+    before = {path.name: path.stat().st_mtime_ns for path in place.iterdir()}
+    put(artifact, own_store, place.name)
+    assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
+    assert len(read_catalog(own_store)) == 1
+
+
+def test_publishers_at_once_lose_nothing(artifact: Path, tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    publishers = [
+        context.Process(target=put_several, args=(artifact, tmp_path / "store", number)) for number in range(4)
+    ]
+    for publisher in publishers:
+        publisher.start()
+    for publisher in publishers:
+        publisher.join()
+    assert [publisher.exitcode for publisher in publishers] == [0] * 4
+    assert len(read_catalog(tmp_path / "store")) == 4 * VERSIONS_EACH
+    assert visible(tmp_path / "store") == {CATALOG_FILE, "yunet_n_160"}
+
+
+def test_a_torn_catalogue_is_a_sentence_and_is_rebuilt(artifact: Path, own_store: Path) -> None:
+    (own_store / CATALOG_FILE).write_text('{"schema": "pocket-zoo/cat')
+    with pytest.raises(zoo.BadArtifact, match="The next publish into this store rebuilds it"):
+        find(store=own_store)
+    put(artifact, own_store, "20260103-00000000")
+    assert len(read_catalog(own_store)) == 2
+
+
+@pytest.mark.parametrize("content", ['{"schema": "pocket-zoo/catalog/9"}', "[]", '{"schema": "pocket-zoo/catalog/1"}'])
+def test_a_strange_catalogue_is_a_sentence(content: str, own_store: Path) -> None:
+    (own_store / CATALOG_FILE).write_text(content)
+    with pytest.raises(zoo.BadArtifact, match=r"catalog\.json has"):
+        find(store=own_store)
+
+
+def test_a_store_without_catalogue_says_how_to_make_one(tmp_path: Path) -> None:
+    with pytest.raises(zoo.ZooError, match=r"zoo run NAME --store"):
+        find(store=tmp_path)
+
+
+def test_a_folder_that_is_no_artifact_is_left_out_and_told(own_store: Path) -> None:
+    torn = own_store / "broken" / "20260101-00000000"
+    torn.mkdir(parents=True)
+    (torn / "manifest.json").write_text("{")
+    [sentence] = rebuild_catalog(own_store)
+    assert "broken" in sentence
+    assert len(read_catalog(own_store)) == 1
+
+
+def test_a_publish_that_fails_leaves_the_store_as_it_was(own_store: Path) -> None:
+    before = sorted(own_store.rglob("*"))
+
+    def fail() -> None:
+        with staging(own_store) as folder:
+            (folder / "half").write_text("done")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(zoo.ZooError, match="nothing was published"):
+        fail()
+    assert sorted(own_store.rglob("*")) == before
+
+
+def test_a_full_disk_while_publishing_is_a_sentence(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path, *rest: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("exports.publish.write_golden", full)
+    with pytest.raises(zoo.ZooError, match="No space is left"):
+        publish(run_folder, tmp_path / "store")
+    assert list((tmp_path / "store").iterdir()) == []
+
+
+def test_a_store_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(zoo.ZooError, match=r"cannot be written .*--store"), staging(tmp_path / "file" / "store"):
+        pass
+
+
+def test_the_default_store_follows_the_environment(own_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POCKET_ZOO_STORE", str(own_store))
+    assert len(zoo.find()) == 1

@@ -1,0 +1,81 @@
+"""Small real data sets on disk, one function per format."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+SIZE = (64, 48)  # width, height
+
+
+def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
+    """Write a noise picture that follows from the path's name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seed = int.from_bytes(hashlib.sha256(str(path).encode()).digest()[:4], "little")
+    pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def coco_document(names: list[str], **changes: Any) -> dict[str, Any]:
+    """One box of category 7 per picture, the categories 'cat' and 'dog'."""
+    document: dict[str, Any] = {
+        "images": [{"id": i, "file_name": n, "width": SIZE[0], "height": SIZE[1]} for i, n in enumerate(names)],
+        "annotations": [{"id": i, "image_id": i, "category_id": 7, "bbox": [4, 8, 20, 10]} for i in range(len(names))],
+        "categories": [{"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}],
+    }
+    return document | changes
+
+
+def write_coco(folder: Path, train: int = 12, val: int = 4, **changes: Any) -> Path:
+    """Write `train.json`, `val.json` and `images/`; `changes` replace parts of train.json."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, count in (("train", train), ("val", val)):
+        names = [f"{split}{index}.png" for index in range(count)]
+        for name in names:
+            write_picture(folder / "images" / name)
+        document = coco_document(names, **(changes if split == "train" else {}))
+        (folder / f"{split}.json").write_text(json.dumps(document))
+    return folder
+
+
+def edit_json(path: Path, edit: Any) -> None:
+    """Read a JSON file, let `edit` change the document in place, write it back."""
+    document = json.loads(path.read_text())
+    edit(document)
+    path.write_text(json.dumps(document))
+
+
+def voc_xml(objects: str, size: tuple[int, int] = SIZE) -> str:
+    return f"<annotation><size><width>{size[0]}</width><height>{size[1]}</height></size>{objects}</annotation>"
+
+
+def voc_object(name: str = "dog", box: tuple[object, ...] = (4, 8, 24, 18), difficult: int = 0) -> str:
+    corners = "".join(f"<{k}>{v}</{k}>" for k, v in zip(("xmin", "ymin", "xmax", "ymax"), box, strict=True))
+    return f"<object><name>{name}</name><difficult>{difficult}</difficult><bndbox>{corners}</bndbox></object>"
+
+
+def write_voc(folder: Path, train: int = 12, val: int = 4, sets: str = "ImageSets") -> Path:
+    """Write a VOC folder with one 'dog' per picture; `sets` names the folder of the lists."""
+    for split, count in (("train", train), ("val", val)):
+        names = [f"{split}{index}" for index in range(count)]
+        for name in names:
+            write_picture(folder / "JPEGImages" / f"{name}.png")
+            (folder / "Annotations").mkdir(exist_ok=True)
+            (folder / "Annotations" / f"{name}.xml").write_text(voc_xml(voc_object()))
+        (folder / sets).mkdir(parents=True, exist_ok=True)
+        (folder / sets / f"{split}.txt").write_text("\n".join(names) + "\n")
+    return folder
+
+
+def write_folders(folder: Path, counts: dict[str, int]) -> Path:
+    """Write `counts[name]` pictures into each folder `name`."""
+    for name, count in counts.items():
+        for index in range(count):
+            write_picture(folder / name / f"{index:03d}.png", (16, 16))
+    return folder
