@@ -263,12 +263,16 @@ def test_an_interrupt_while_the_framework_works_waits_for_its_end() -> None:
 
     from zoo._quiet import quiet_stderr
 
-    finished = False
-    with pytest.raises(KeyboardInterrupt), quiet_stderr():
-        os.kill(os.getpid(), signal.SIGINT)
-        finished = True
-    assert finished
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores interrupts
+    try:
+        finished = False
+        with pytest.raises(KeyboardInterrupt), quiet_stderr():
+            os.kill(os.getpid(), signal.SIGINT)
+            finished = True
+        assert finished
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
@@ -277,7 +281,12 @@ def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
 
     command = [sys.executable, "-m", "zoo", "sweep", "dense4_cls_64", "--epochs", "500", "--out", str(tmp_path)]
     with (tmp_path / "stderr").open("w") as notes:
-        sweeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=notes)
+        # What runs in the background inherits that interrupts are ignored; a person's terminal does not.
+        before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            sweeper = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=notes)
+        finally:
+            signal.signal(signal.SIGINT, before)
         deadline = time.monotonic() + 120
         while not list(tmp_path.glob("*/*/run.json")):
             assert sweeper.poll() is None
