@@ -14,7 +14,7 @@ help:  ## show this list
 demo: python npm  ## sweep, publish and verify one small model per task
 	@$(VENV)/zoo demo
 
-test: check npm chromium  ## check, then run the tests (about a minute after the set-up)
+test: check npm chromium  ## check, then run the tests (about nine minutes after the set-up)
 	@$(VENV)/python -m pytest -q
 
 slow: python npm chromium  ## run the slow tests
