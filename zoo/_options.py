@@ -30,9 +30,13 @@ def model_options(model: str, words: Sequence[str]) -> dict[str, Any]:
             raise ZooError(f"Cannot read --option {word}. Write it like width=0.5.")
         if name not in known:
             raise unknown("option", name, known, f"Options of '{model}' are: {', '.join(known) or 'none'}.")
-        kind = type(known[name])
-        try:
-            options[name] = kind(text)
-        except ValueError as error:
-            raise ZooError(f"Option {name} of '{model}' takes a {kind.__name__}, got '{text}'.") from error
+        options[name] = _read(model, name, text, type(known[name]))
     return options
+
+
+def _read(model: str, name: str, text: str, kind: type) -> Any:
+    try:
+        return {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+    except (KeyError, ValueError):
+        wanted = "true or false" if kind is bool else f"a {kind.__name__}"
+        raise ZooError(f"Option {name} of '{model}' takes {wanted}, got '{text}'.") from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+from zoo._errors import ZooError
 from zoo._lazy import keras
 from zoo._specs import GridHead, ModelSpec
 from zoo.blocks import KERNEL_INITIALIZER, Tensor, convolve, depthwise, pointwise_depthwise_block
@@ -15,6 +16,8 @@ NORM_EPSILON = 1e-25
 """Far below the variance of any embedding: 1e-15 was seen before training, about 1 after it."""
 PRIOR_PROBABILITY = 0.01
 """Score of every cell before training, so that the many empty cells do not drown the first steps (arXiv:1708.02002)."""
+MAX_CLASSES = 10_000
+"""Far more than any budget allows; refused before memory is asked for."""
 
 
 def grid_outputs(
@@ -26,9 +29,11 @@ def grid_outputs(
     box_offsets (batch, num_anchors, 4), keypoint_offsets (batch, num_anchors, 2·num_keypoints). `branch(x, filters,
     name)` makes one linear prediction per output and stride; left out, a pointwise-depthwise unit as in YuNet. Logits
     start at log(p / (1 - p)) with p = `PRIOR_PROBABILITY`, added as a constant so that trainable biases start at zero.
+    Raises: ZooError for a number of classes that is not from 1 to `MAX_CLASSES`.
     """
     head = spec.head
     assert isinstance(head, GridHead)
+    _check_classes(num_classes)
     branch = branch or pointwise_depthwise_branch
     sizes = {"class_logits": num_classes, "box_offsets": 4}
     if head.num_keypoints:
@@ -60,6 +65,11 @@ def depthwise_pointwise_branch(x: Tensor, filters: int, name: str) -> Tensor:
     return convolve(depthwise(x, name=f"{name}_dw"), filters, name=f"{name}_pw")
 
 
+def _check_classes(num_classes: int) -> None:
+    if not 1 <= num_classes <= MAX_CLASSES:
+        raise ZooError(f"num_classes counts the labels; it must be from 1 to {MAX_CLASSES:,}, got {num_classes:,}.")
+
+
 def _joined(parts: list[Tensor], name: str) -> Tensor:
     return keras.layers.Concatenate(axis=1, name=name)(parts) if len(parts) > 1 else parts[0]
 
@@ -76,7 +86,11 @@ def embedding_outputs(x: Tensor, size: int) -> dict[str, Tensor]:
 
 
 def class_outputs(x: Tensor, num_classes: int) -> dict[str, Tensor]:
-    """Average over the picture and classify: x (batch, height, width, filters) -> class_logits (batch, num_classes)."""
+    """Average over the picture and classify: x (batch, height, width, filters) -> class_logits (batch, num_classes).
+
+    Raises: ZooError for a number of classes that is not from 1 to `MAX_CLASSES`.
+    """
+    _check_classes(num_classes)
     x = keras.layers.GlobalAveragePooling2D(name="pool")(x)
     x = keras.layers.Dense(num_classes, kernel_initializer=KERNEL_INITIALIZER, name="class_logits")(x)
     return {"class_logits": x}

@@ -11,6 +11,7 @@ import pytest
 
 import zoo
 from zoo import _registry
+from zoo._options import model_options
 
 
 @pytest.fixture
@@ -197,3 +198,17 @@ def test_outputs_that_were_not_promised_are_refused() -> None:
     )(unnamed_output)
     with pytest.raises(zoo.ZooError, match=r"returns the outputs one without a name.*promises class_logits"):
         zoo.build("unnamed_output")
+
+
+@pytest.mark.usefixtures("own_registry")
+def test_an_option_that_is_true_or_false_is_read_as_such() -> None:
+    def switched(spec: zoo.ModelSpec, *, wide: bool = False) -> None:
+        """A builder that is never called."""
+
+    zoo.register_model(
+        task=zoo.OBJECT_RECOGNITION, inputs=zoo.ImageSpec(32, 32), outputs=zoo.ClassHead(), paper="none"
+    )(switched)
+    assert model_options("switched", ["wide=True"]) == {"wide": True}
+    assert model_options("switched", ["wide=false"]) == {"wide": False}
+    with pytest.raises(zoo.ZooError, match="takes true or false, got 'maybe'"):
+        model_options("switched", ["wide=maybe"])
