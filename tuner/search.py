@@ -16,7 +16,7 @@ import keras_tuner
 import numpy as np
 
 import zoo
-from tuner.data import Dataset, Decoded, decode, open_dataset
+from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
 from tuner.defaults import EPOCHS, TRIALS, Space
 from tuner.learners import CustomLoss, CustomLossLearner, learner_for
 from tuner.progress import Progress, tell_data, tell_skipped
@@ -180,7 +180,7 @@ def sweep(
 
 def _decode(dataset: Dataset, split: str, spec: ModelSpec) -> Decoded:
     with Progress(f"{spec.name}: reading {split} pictures", unit="img") as progress:
-        return decode(dataset.splits[split], spec.inputs, progress=progress.update_to)
+        return decode(dataset.splits[split], spec.inputs, progress=progress.update_to, cache=cache_folder())
 
 
 def _run_trial(

@@ -7,8 +7,19 @@ Formats are told apart by what a folder holds. `tuner.data.show` draws samples, 
 verification pairs. NumPy and Pillow only: no framework is imported here.
 """
 
+from tuner.data._cache import CACHE_VARIABLE, cache_folder
 from tuner.data._decode import decode
 from tuner.data._open import FORMATS, SYNTHETIC, open_dataset
 from tuner.data._types import Dataset, Decoded, Sample
 
-__all__ = ["FORMATS", "SYNTHETIC", "Dataset", "Decoded", "Sample", "decode", "open_dataset"]
+__all__ = [
+    "CACHE_VARIABLE",
+    "FORMATS",
+    "SYNTHETIC",
+    "Dataset",
+    "Decoded",
+    "Sample",
+    "cache_folder",
+    "decode",
+    "open_dataset",
+]
