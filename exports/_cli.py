@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,27 +49,39 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from exports.evaluate import measure, measure_pairs, open_labelled
+    from exports.evaluate import check_measures, measure_all, measure_pairs, open_labelled, run_over, save_detections
     from exports.load import load_target
 
     loaded = load_target(arguments.target)
+    saving = arguments.save_detections
+    check_measures(loaded, arguments.iou, arguments.min_face, saving is not None)
+    if saving is not None and not saving.parent.is_dir():
+        raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
+    measured, saved = [], None
+    if arguments.pairs is None or arguments.data is not None:
+        findings = run_over(loaded, open_labelled(loaded, arguments.data, arguments.split, arguments.limit))
+        measured += measure_all(findings, arguments.iou, arguments.min_face)
+        saved = save_detections(findings, saving) if saving is not None else None
+    elif arguments.limit is not None:
+        raise ZooError("--pairs measures all pairs of its own folder. Leave out --limit, or name --data too.")
     if arguments.pairs is not None:
-        if arguments.data is not None or arguments.limit is not None:
-            raise ZooError("--pairs measures all pairs of its own folder. Leave out --data and --limit, or --pairs.")
-        done = measure_pairs(loaded, arguments.pairs)
-    else:
-        done = measure(loaded, open_labelled(loaded, arguments.data, arguments.split, arguments.limit))
-    row = {
-        "model": loaded.spec.name,
-        "metric": done.name,
-        "value": f"{done.value:.4f}",
-        "data": f"{done.data} {done.split}",
-        "pictures": done.pictures,
-        "skipped": done.skipped,
-        "input": "x".join(map(str, done.input_size)),
-        "precision": done.precision,
-    }
-    emit(arguments, {"model": loaded.spec.name, **done.record()}, table([row]))
+        measured += measure_pairs(loaded, arguments.pairs)
+    rows = [
+        {
+            "model": loaded.spec.name,
+            "metric": done.name + (f", faces from {done.min_face:g}" if done.min_face else ""),
+            "value": "undefined" if math.isnan(done.value) else f"{done.value:.4f}",
+            "data": f"{done.data} {done.split}",
+            "pictures": done.pictures,
+            "skipped": done.skipped,
+            "input": "x".join(map(str, done.input_size)),
+            "precision": done.precision,
+        }
+        for done in measured
+    ]
+    records = [done.record() for done in measured]
+    text = table(rows) + (f"\n\n{saved:,} detections: {saving}" if saved is not None else "")
+    emit(arguments, {"model": loaded.spec.name, **records[0], "metrics": records}, text)
 
 
 def check_store(store: Path) -> None:
@@ -143,7 +156,10 @@ def add_commands(commands: Any) -> None:
         "evaluate",
         _evaluate,
         "measure an artifact, a run or a .keras file on labelled pictures",
-        ["zoo evaluate ARTIFACT --data DIR --split val", "zoo evaluate ARTIFACT --pairs LFW_DIR --json"],
+        [
+            "zoo evaluate ARTIFACT --data DIR --split val --min-face 0.06 --save-detections found.json",
+            "zoo evaluate ARTIFACT --pairs LFW_DIR --json",
+        ],
         uses_keras=True,
     )
     evaluating.add_argument("target", type=Path, metavar="TARGET", help="artifact folder, run folder or .keras file")
@@ -151,7 +167,20 @@ def add_commands(commands: Any) -> None:
     evaluating.add_argument("--split", default="val", help="val (default) or train")
     evaluating.add_argument("--limit", type=positive, metavar="N", help="measure on the first N pictures")
     evaluating.add_argument(
-        "--pairs", type=Path, metavar="DIR", help="measure face pairs instead: a folder with pairs.txt"
+        "--pairs", type=Path, metavar="DIR", help="measure face pairs: a folder with pairs.txt; with --data, both"
+    )
+    evaluating.add_argument(
+        "--iou", type=float, default=0.5, metavar="X", help="overlap that makes a detection a hit (default 0.5)"
+    )
+    evaluating.add_argument(
+        "--min-face",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="boxes lower than this share of the picture's longer side are neither hit nor miss (default 0)",
+    )
+    evaluating.add_argument(
+        "--save-detections", type=Path, metavar="FILE", help="write what was found as COCO results, in original pixels"
     )
 
     running = add_command(

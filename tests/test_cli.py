@@ -114,6 +114,62 @@ def test_evaluate_measures_runs_files_and_artifacts(
     assert set(values) == {"float32", "uint8"}
 
 
+def test_saved_detections_score_what_was_printed(
+    artifact: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    from tuner.data import open_dataset
+
+    file = tmp_path / "found.json"
+    code, text, _ = zoo(capfd, "evaluate", artifact, "--limit", "24", "--save-detections", file, "--json")
+    assert code == 0
+    printed = {one["name"]: one["value"] for one in json.loads(text)["metrics"]}
+    assert set(printed) == {"ap50", "ap", "landmark_error"}
+    truths: list[dict[str, Any]] = []
+    for number, sample in enumerate(open_dataset("synthetic", task="face-detection", seed=3).splits["val"][:24], 1):
+        for x, y, right, bottom in sample.boxes_px.tolist():
+            box = {"bbox": [x, y, right - x, bottom - y], "area": (right - x) * (bottom - y), "iscrowd": 0}
+            truths.append({"id": len(truths) + 1, "image_id": number, "category_id": 1, **box})
+    truth = COCO()
+    truth.dataset = {
+        "info": {},
+        "images": [{"id": number} for number in range(1, 25)],
+        "categories": [{"id": 1, "name": "face"}],
+        "annotations": truths,
+    }
+    truth.createIndex()
+    evaluation = COCOeval(truth, truth.loadRes(str(file)), "bbox")
+    evaluation.evaluate()
+    evaluation.accumulate()
+    evaluation.summarize()
+    capfd.readouterr()
+    assert [printed["ap"], printed["ap50"]] == pytest.approx(evaluation.stats[:2].tolist(), abs=1e-4)
+
+
+def test_small_faces_can_be_left_out(artifact: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, text, _ = zoo(capfd, "evaluate", artifact, "--limit", "24", "--min-face", "0.3", "--iou", "0.75", "--json")
+    assert code == 0
+    record = json.loads(text)
+    assert (record["name"], record["min_face"]) == ("ap75", 0.3)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--iou", "0"], "above 0 and below 1, got 0"),
+        (["--iou", "nan"], "above 0 and below 1, got nan"),
+        (["--min-face", "6"], "from 0 to 1, got 6"),
+        (["--save-detections", "no/such/folder/found.json"], "There is no folder no/such/folder"),
+    ],
+)
+def test_measures_that_cannot_be_are_one_sentence(
+    words: list[str], sentence: str, artifact: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert sentence in refused(capfd, "evaluate", artifact, *words)
+
+
 def test_data_show_draws_a_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     from PIL import Image
 

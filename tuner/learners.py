@@ -200,9 +200,13 @@ class EmbeddingLearner:
         return (arc_margin_loss if self._loss == "arcface" else cosine_margin_loss)(targets, outputs)
 
     def score(self, outputs: Arrays, data: Decoded) -> float:
-        left, right, same = verification_pairs(data.labels, NUM_PAIRS, seed=0)
-        cosines = (outputs["embedding"][left] * outputs["embedding"][right]).sum(axis=1)
+        cosines, same = self.pairs(outputs, data)
         return verification_accuracy(cosines, same, np.arange(len(same)) % NUM_FOLDS)
+
+    def pairs(self, outputs: Arrays, data: Decoded) -> tuple[np.ndarray, np.ndarray]:
+        """Return the cosines of generated pairs, and whether each is of one identity; both (n,)."""
+        left, right, same = verification_pairs(data.labels, NUM_PAIRS, seed=0)
+        return (outputs["embedding"][left] * outputs["embedding"][right]).sum(axis=1), same
 
 
 class CustomLossLearner:

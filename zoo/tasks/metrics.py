@@ -1,4 +1,4 @@
-"""Metrics, all in 0..1 and rising: average precision, verification accuracy, accuracy. They need no training."""
+"""Metrics that need no training: of boxes, landmarks, classes and pairs of faces. In 0..1 and rising but for errors."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from zoo.tasks.boxes import Detections
+from zoo.tasks.boxes import Detections, iou
 
 SCORE_FLOOR = 0.01
 """Average precision ranks all detections down to this score; the deployment threshold would cut the curve short."""
+
+
+_COUNTS = 1.0
+"""The 'area' of boxes that count; that of the others is 0."""
 
 
 @dataclass(frozen=True)
@@ -26,40 +30,68 @@ class Truth:
 
 
 def average_precision(
-    truths: Sequence[Truth], found: Sequence[Detections], num_classes: int, iou_threshold: float | None = 0.5
+    truths: Sequence[Truth],
+    found: Sequence[Detections],
+    num_classes: int,
+    iou_threshold: float | None = 0.5,
+    min_heights: Sequence[float] | None = None,
 ) -> float:
-    """COCO average precision over classes, all sizes, 100 detections, at one IoU or (None) at .50:.05:.95.
+    """COCO average precision over classes, 100 detections, at one IoU or (None) at .50:.05:.95.
 
-    Boxes of both sides must share one unit. A class without any truth does not count; without any truth at all the
-    result is 0. Source: pycocotools 2.0, which computes it.
+    Boxes of both sides must share one unit. `min_heights` holds one height per picture in that unit: a labelled box
+    that is lower is neither hit nor miss, and so is a detection that is lower and hits nothing (the rule of the WIDER
+    FACE evaluation, by COCO's area ranges with the height in the place of the area). A class without any truth does
+    not count; without any truth at all the result is 0. Source: pycocotools 2.0, which computes it.
     """
+    precision = _precision(truths, found, num_classes, iou_threshold, min_heights)
+    if precision is None:
+        return 0.0
+    defined = precision[precision > -1]
+    return float(defined.mean()) if defined.size else 0.0
+
+
+def precision_at_recall(
+    truths: Sequence[Truth],
+    found: Sequence[Detections],
+    num_classes: int,
+    iou_threshold: float = 0.5,
+    min_heights: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return the precision at the recalls 0, 0.01, ... 1 for each class: (101, num_classes), NaN for a class without
+    any truth. The mean of a column is its average precision. `min_heights` as in `average_precision`.
+    """
+    precision = _precision(truths, found, num_classes, iou_threshold, min_heights)
+    if precision is None:
+        labels = [label for truth in truths for label in truth.classes[~truth.ignore]]
+        return np.where(np.isin(np.arange(num_classes), labels), 0.0, np.nan)[None].repeat(101, axis=0)
+    curves = precision[0, :, :, 0, 0]
+    return np.where(curves > -1, curves, np.nan)
+
+
+def _precision(
+    truths: Sequence[Truth],
+    found: Sequence[Detections],
+    num_classes: int,
+    iou_threshold: float | None,
+    min_heights: Sequence[float] | None,
+) -> np.ndarray | None:
+    """Return pycocotools' precision (IoUs, 101 recalls, classes, 1, 1), -1 where undefined; None where it finds nothing
+    to compare."""
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
-    # The evaluation knows areas from 0 to 1e10 pixels only: fractions are scaled so that none is rounded away.
-    scale = 1000.0
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
-    for image_id, (truth, detections) in enumerate(zip(truths, found, strict=True), start=1):
-        for box, label, ignore in zip(truth.boxes * scale, truth.classes, truth.ignore, strict=True):
-            x, y, width, height = float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])
-            annotations.append(
-                {
-                    "id": len(annotations) + 1,
-                    "image_id": image_id,
-                    "category_id": int(label) + 1,
-                    "bbox": [x, y, width, height],
-                    "area": width * height,
-                    "iscrowd": int(ignore),
-                }
-            )
-        for box, label, score in zip(detections.boxes * scale, detections.classes, detections.scores, strict=True):
-            x, y, width, height = float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])
-            results.append(
-                {"image_id": image_id, "category_id": int(label) + 1, "bbox": [x, y, width, height], "score": score}
-            )
+    rows = zip(truths, found, min_heights or [0.0] * len(truths), strict=True)
+    for image_id, (truth, detections, min_height) in enumerate(rows, start=1):
+        for box, label, ignore in zip(truth.boxes, truth.classes, truth.ignore, strict=True):
+            annotation = _annotation(image_id, box, label, min_height)
+            annotations.append({**annotation, "id": len(annotations) + 1, "iscrowd": int(ignore)})
+        for box, label, score in zip(detections.boxes, detections.classes, detections.scores, strict=True):
+            results.append({**_annotation(image_id, box, label, min_height), "score": score})
     if not results or all(annotation["iscrowd"] for annotation in annotations):
-        return 0.0
+        return None
+    sizes = [result["area"] for result in results]
     with contextlib.redirect_stdout(io.StringIO()):
         truth_set = COCO()
         truth_set.dataset = {
@@ -69,21 +101,73 @@ def average_precision(
             "annotations": annotations,
         }
         truth_set.createIndex()
-        evaluation = COCOeval(truth_set, truth_set.loadRes(results), "bbox")
+        result_set = truth_set.loadRes(results)
+        for number, size in enumerate(sizes, start=1):
+            result_set.anns[number]["area"] = size  # loadRes has put the box's area there
+        evaluation = COCOeval(truth_set, result_set, "bbox")
         if iou_threshold is not None:
             evaluation.params.iouThrs = np.array([iou_threshold])
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[_COUNTS, 2 * _COUNTS]], ["all"]
         evaluation.params.maxDets = [100]
         evaluation.evaluate()
         evaluation.accumulate()
-    precision = evaluation.eval["precision"]
-    defined = precision[precision > -1]
-    return float(defined.mean()) if defined.size else 0.0
+    return np.asarray(evaluation.eval["precision"])
+
+
+def _annotation(image_id: int, box: np.ndarray, label: int, min_height: float) -> dict[str, Any]:
+    """One box in COCO's terms, its 'area' standing for whether it is high enough to count."""
+    x, y, width, height = float(box[0]), float(box[1]), float(box[2] - box[0]), float(box[3] - box[1])
+    return {
+        "image_id": image_id,
+        "category_id": int(label) + 1,
+        "bbox": [x, y, width, height],
+        "area": _COUNTS if height >= min_height else 0.0,
+    }
+
+
+def landmark_error(
+    truths: Sequence[Truth],
+    keypoints: Sequence[np.ndarray],
+    found: Sequence[Detections],
+    eyes: tuple[int, int],
+    iou_threshold: float = 0.5,
+) -> float:
+    """Mean distance of landmarks from where they should be, over the distance of the eyes; lower is better.
+
+    Shapes: keypoints per picture (n, k, 2), NaN where unknown, in the unit of the boxes, which must be the same along
+    both axes. Counts each labelled box that is found (best score first, each detection once, IoU at least
+    `iou_threshold`) and has both `eyes`, two indices into k; the mean is over its known landmarks, then over boxes. NaN
+    where there is none. Source: inter-ocular normalised mean error, Sagonas et al., ICCV Workshops 2013.
+    """
+    errors = []
+    for truth, points, detections in zip(truths, keypoints, found, strict=True):
+        overlaps = iou(detections.boxes, truth.boxes)
+        free = ~truth.ignore
+        for row in np.argsort(-detections.scores, kind="stable"):
+            candidates = np.where(free, overlaps[row], -1.0)
+            if not candidates.size or candidates.max() < iou_threshold:
+                continue
+            match = int(candidates.argmax())
+            free[match] = False
+            eye_distance = np.linalg.norm(points[match, eyes[0]] - points[match, eyes[1]])
+            if np.isfinite(eye_distance) and eye_distance > 0:
+                distances = np.linalg.norm(detections.keypoints[row] - points[match], axis=1)
+                errors.append(np.nanmean(distances) / eye_distance)
+    return float(np.mean(errors)) if errors else float("nan")
 
 
 def accuracy(class_logits: np.ndarray, labels: np.ndarray) -> float:
     """Share of pictures whose best class is the label: class_logits (n, num_classes), labels (n,)."""
     return float((class_logits.argmax(axis=1) == labels).mean())
+
+
+def top_k_accuracy(class_logits: np.ndarray, labels: np.ndarray, k: int = 5) -> float:
+    """Share of pictures whose label is among the best `k` classes: class_logits (n, num_classes), labels (n,).
+
+    Of equal logits the lower class comes first.
+    """
+    best = np.argsort(-class_logits, axis=1, kind="stable")[:, :k]
+    return float((best == labels[:, None]).any(axis=1).mean())
 
 
 def balanced_accuracy(class_logits: np.ndarray, labels: np.ndarray) -> float:
@@ -107,6 +191,21 @@ def verification_accuracy(cosines: np.ndarray, same: np.ndarray, folds: np.ndarr
         held_out = folds == fold
         scores.append(((cosines[held_out] >= chosen) == same[held_out]).mean())
     return float(np.mean(scores))
+
+
+def true_accept_rate(cosines: np.ndarray, same: np.ndarray, false_accept_rate: float) -> float:
+    """Share of pairs of one person that are accepted at a threshold that accepts at most the given share of the others.
+
+    Shapes: cosines (n,), same (n,) bool. A pair is accepted when its cosine is above the threshold. Source: TAR at FAR,
+    NIST IJB-A, Klare et al., CVPR 2015. NaN without pairs of either kind.
+    """
+    others = np.sort(cosines[~same])[::-1]
+    if not len(others) or len(others) == len(cosines):
+        return float("nan")
+    allowed = int(np.floor(false_accept_rate * len(others) + 1e-9))
+    if allowed >= len(others):
+        return 1.0
+    return float((cosines[same] > others[allowed]).mean())
 
 
 def _best_threshold(cosines: np.ndarray, same: np.ndarray) -> float:
