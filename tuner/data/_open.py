@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuner.data import coco, folders, voc
+from tuner.data import coco, folders, voc, yolo
 from tuner.data._annotations import UNSPLIT, Loaded, check_bad_share, listing
 from tuner.data._crops import crop_boxes
 from tuner.data._gate import cut_evenly, has_both_kinds
@@ -27,19 +27,21 @@ from zoo._specs import (
 )
 
 SYNTHETIC = "synthetic"
-FORMATS = ("coco", "voc", "identities", "classes")
+ANNOTATED = ("coco", "voc", "yolo")
+FORMATS = (*ANNOTATED, "identities", "classes")
 
 FORMATS_OF_TASK = {
-    FACE_DETECTION: ("coco", "voc"),
-    OBJECT_DETECTION: ("coco", "voc"),
+    FACE_DETECTION: ANNOTATED,
+    OBJECT_DETECTION: ANNOTATED,
     FACE_RECOGNITION: ("identities",),
-    OBJECT_RECOGNITION: ("classes", "coco", "voc"),
-    FACE_GATE: ("coco", "voc"),
+    OBJECT_RECOGNITION: ("classes", *ANNOTATED),
+    FACE_GATE: ANNOTATED,
 }
 
 _LAYOUTS = {
     "coco": "'train.json' and 'val.json' with 'images/'",
     "voc": "'JPEGImages/', 'Annotations/' and 'ImageSets/'",
+    "yolo": "'data.yaml' with 'images/' and 'labels/'",
     "identities": "one folder of pictures per identity",
     "classes": "one folder of pictures per class",
 }
@@ -47,6 +49,7 @@ _LAYOUTS = {
 _RECOGNISERS = {
     "voc": voc.is_voc,
     "coco": coco.is_coco,
+    "yolo": yolo.is_yolo,
     "classes": folders.is_folders,
     "identities": folders.is_folders,
 }
@@ -148,7 +151,7 @@ def _load(folder: Path, task: str, format: str | None, labels: Sequence[str] | N
             f"Data folder {folder} holds no {wanted}; it holds {listing(entries, most=5)}. For {task} it needs one of: "
             f"{layouts}."
         )
-    is_annotated = recognised[0] in ("coco", "voc")  # their picture folders would pass as classes
+    is_annotated = recognised[0] in ANNOTATED  # their picture folders would pass as classes
     found = recognised[0] if is_annotated else next((name for name in recognised if name in allowed), recognised[0])
     if found not in allowed:
         raise BadData(
@@ -159,7 +162,7 @@ def _load(folder: Path, task: str, format: str | None, labels: Sequence[str] | N
         if labels is not None:
             raise BadData("Identities are not classes, so labels does not apply to them. Leave it out.")
         return folders.load_identities(folder), found
-    loaders = {"coco": coco.load_coco, "voc": voc.load_voc, "classes": folders.load_classes}
+    loaders = {"coco": coco.load_coco, "voc": voc.load_voc, "yolo": yolo.load_yolo, "classes": folders.load_classes}
     return loaders[found](folder, labels), found
 
 

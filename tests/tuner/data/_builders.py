@@ -79,3 +79,19 @@ def write_folders(folder: Path, counts: dict[str, int]) -> Path:
         for index in range(count):
             write_picture(folder / name / f"{index:03d}.png", (16, 16))
     return folder
+
+
+def write_yolo(folder: Path, train: int = 12, val: int = 4, names: str = "names: [cat, dog]") -> Path:
+    """Write `data.yaml`, `images/` and `labels/` with one 'dog' per picture, the same box as the other formats."""
+    for split, count in (("train", train), ("val", val)):
+        (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
+        for index in range(count):
+            write_picture(folder / "images" / split / f"{index}.png")
+            (folder / "labels" / split / f"{index}.txt").write_text(yolo_line() + "\n")
+    (folder / "data.yaml").write_text(names)
+    return folder
+
+
+def yolo_line(class_index: object = 1, box: tuple[float, float, float, float] = (4, 8, 24, 18)) -> str:
+    x, y = (box[0] + box[2]) / 2 / SIZE[0], (box[1] + box[3]) / 2 / SIZE[1]
+    return f"{class_index} {x} {y} {(box[2] - box[0]) / SIZE[0]} {(box[3] - box[1]) / SIZE[1]}"
