@@ -52,7 +52,10 @@ def test_a_duplicate_name_names_both_modules() -> None:
         declare("yunet_n_160")
 
 
-@pytest.mark.parametrize(("wrong", "right"), [("yunet_n_16O", "yunet_n_160"), ("dense4_cls", "dense4_cls_64")])
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("yunet_n_16O", "yunet_n_160"), ("dense4_cls", "dense4_cls_64"), ("YUNET_N_160", "yunet_n_160")],
+)
 def test_an_unknown_name_suggests_the_nearest(wrong: str, right: str) -> None:
     with pytest.raises(zoo.UnknownName, match=f"Did you mean '{right}'.*zoo list"):
         zoo.get(wrong)
