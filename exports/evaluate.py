@@ -212,9 +212,9 @@ def _in_pixels(found: Detections, inputs: ImageSpec, height_px: int, width_px: i
 def save_detections(findings: Findings, path: Path) -> int:
     """Write what a detector found as COCO results, in pixels of the original pictures; return how many.
 
-    One object per detection down to a score of 0.01: `image_id` counts the pictures of the split from 1 in their order,
-    `file_name` names them, `category_id` counts the labels from 1, `bbox` is [x, y, width, height], `keypoints` are
-    triplets of x, y and visibility 2. Format: https://cocodataset.org/#format-results.
+    One object per detection down to a score of 0.01: `image_id` counts the pictures that could be read from 1, in the
+    order of the split, `file_name` names them, `category_id` counts the labels from 1, `bbox` is [x, y, width, height],
+    `keypoints` are triplets of x, y and visibility 2. Format: https://cocodataset.org/#format-results.
     """
     learner = learner_for(findings.loaded.spec, len(findings.labelled.dataset.labels))
     assert isinstance(learner, DetectionLearner)
