@@ -11,6 +11,7 @@ from zoo._errors import ZooError
 from zoo._options import add_model_options, model_options
 
 DEFAULT_DATA = "synthetic"
+SHOWN_SIDE_PX = 320
 PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 
 
@@ -25,7 +26,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a sweep, shared by `sweep` and `run`."""
-    from tuner.defaults import BATCH_SIZES, EPOCHS, LEARNING_RATES, TRIALS
+    from tuner.defaults import BATCH_SIZES, DEFAULT_AUGMENTATION, EPOCHS, LEARNING_RATES, TRIALS
 
     add_data_options(parser)
     parser.add_argument(
@@ -45,6 +46,13 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         default=":".join(f"{rate:g}" for rate in LEARNING_RATES),
         metavar="LOW:HIGH",
         help="range searched on a log scale, or one fixed rate (default %(default)s)",
+    )
+    parser.add_argument(
+        "--augment",
+        default=DEFAULT_AUGMENTATION,
+        metavar="NAME",
+        help="how training pictures are changed: none, light, scenes (many objects) or portraits (one); "
+        "default %(default)s",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default runs)")
     add_model_options(parser)
@@ -71,6 +79,7 @@ def sweep_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
         "epochs": arguments.epochs,
         "limit": arguments.limit,
         "seed": arguments.seed,
+        "augmentation": arguments.augment,
         "space": Space(batch_sizes, learning_rates),
         "out": arguments.out,
     }
@@ -112,15 +121,26 @@ def _sweep(arguments: argparse.Namespace) -> None:
 
 
 def _data_show(arguments: argparse.Namespace) -> None:
+    from tuner.augment import augmentation_named
+    from tuner.augmented_view import augmented_view
     from tuner.data import open_dataset
     from tuner.data.show import contact_sheet
+    from zoo import ImageSpec, get
     from zoo._errors import BadData
 
+    task, inputs = arguments.task, ImageSpec(SHOWN_SIDE_PX, SHOWN_SIDE_PX)
+    if arguments.model is not None:
+        spec = get(arguments.model)
+        task, inputs = spec.task, spec.inputs
     if arguments.output.suffix.lower() not in PICTURE_SUFFIXES or arguments.output.is_dir():
         raise ZooError(f"Cannot draw into {arguments.output}. Name a file that ends in {', '.join(PICTURE_SUFFIXES)}.")
-    dataset = open_dataset(arguments.data, task=arguments.task, limit=arguments.limit, seed=arguments.seed)
+    dataset = open_dataset(arguments.data, task=task, limit=arguments.limit, seed=arguments.seed)
     if arguments.split not in dataset.splits:
         raise BadData(f"{arguments.data} has no split '{arguments.split}'; it has {', '.join(dataset.splits)}.")
+    if arguments.augment is not None:
+        dataset = augmented_view(
+            dataset, arguments.split, inputs, augmentation_named(arguments.augment), arguments.count, arguments.seed
+        )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(dataset, arguments.split, count=arguments.count, seed=arguments.seed).save(arguments.output)
     counts = {split: len(samples) for split, samples in dataset.splits.items()}
@@ -162,13 +182,17 @@ def add_commands(commands: Any) -> None:
         "draw labelled pictures as the loader reads them",
         [
             "zoo data show synthetic --task face-detection -o faces.png",
-            "zoo data show DIR --task object-detection -o x.png",
+            "zoo data show DIR --model yunet_n_160 --augment scenes -o x.png",
         ],
     )
     showing.add_argument(
         "data", metavar="DATA", nargs="?", default=DEFAULT_DATA, help="a folder, or 'synthetic' (default)"
     )
     showing.add_argument("--task", default="object-detection", help="what the labels are for (default %(default)s)")
+    showing.add_argument("--model", metavar="NAME", help="show what this model is given: its task and input size")
+    showing.add_argument(
+        "--augment", metavar="NAME", help="change the pictures as a training does: light, scenes or portraits"
+    )
     showing.add_argument("--split", default="train", help="train (default) or val")
     showing.add_argument("--count", type=positive, default=24, metavar="N", help="pictures to draw (default 24)")
     showing.add_argument("--limit", type=positive, metavar="N", help="open at most N training pictures")

@@ -1,19 +1,169 @@
-"""Random changes to a batch of pictures that leave the answer known: mirror, light.
+"""Random changes to training pictures that leave the answer known: place, mirror, light, colour, sharpness.
 
-Mirroring moves boxes and landmarks along and swaps the landmarks of the two sides. Deterministic by the generator
-given.
+    batch = augment(data, rows, spec.inputs, AUGMENTATIONS["scenes"], spec.head.keypoints, generator)
+
+Boxes and landmarks follow exactly. Deterministic by the generator given. Pictures of many objects are zoomed, cropped
+and put together (`tuner.placement`); pictures of one object are turned a little.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from types import MappingProxyType
 
 import numpy as np
+from PIL import Image, ImageFilter
 
-from tuner.data import Decoded
+from tuner.data import Decoded, Sample
+from tuner.placement import Labels, Tile, covered, follow, mosaic, whole, zoomed
+from zoo._errors import ZooError, unknown
+from zoo._specs import ImageSpec
 
-BRIGHTNESS = 0.25
-CONTRAST = 0.25
+BLUR_RADIUS_PX = (0.5, 1.5)
+DEGRADE_FACTOR = (1.5, 3.0)
+_PATCH = 4
+"""The mean brightness of a picture is taken over every fourth pixel of it."""
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training pictures are changed; the defaults change nothing.
+
+    Chances per picture, 0..1: `mirror`; `zoom`, drawn at a size between `zoom_range`, logarithmically uniform, its
+    aspect ratio off by up to the share `stretch`; `mosaic`, put together with others, `mosaic_sides` tiles to a side
+    (one of them by chance); `grey`; `blur`; `degrade`, shrunk and enlarged again. Strengths: `light`, by how much
+    brightness and contrast may change, 0..1; `colour`, the same of saturation and of each channel; `rotate_degrees`,
+    to either side, for pictures labelled as a whole. So that crops are sharp, pictures are kept at up to `detail` times
+    the input's sides, where they are that large.
+    """
+
+    mirror: float = 0.0
+    zoom: float = 0.0
+    zoom_range: tuple[float, float] = (0.5, 1.5)
+    stretch: float = 0.0
+    mosaic: float = 0.0
+    mosaic_sides: tuple[int, ...] = (2,)
+    rotate_degrees: float = 0.0
+    light: float = 0.0
+    colour: float = 0.0
+    grey: float = 0.0
+    blur: float = 0.0
+    degrade: float = 0.0
+    detail: int = 1
+
+    def __post_init__(self) -> None:
+        for name in ("mirror", "zoom", "mosaic", "grey", "blur", "degrade", "light", "colour"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ZooError(f"Augmentation '{name}' must be from 0 to 1, got {getattr(self, name):g}.")
+        if not 0 <= self.stretch < 1:
+            raise ZooError(f"Augmentation 'stretch' must be from 0 to below 1, got {self.stretch:g}.")
+        low, high = self.zoom_range
+        if not 0 < low <= high:
+            raise ZooError(f"Augmentation 'zoom_range' must be a rising pair above 0, got {low:g} and {high:g}.")
+        if not self.mosaic_sides or not all(1 <= side <= 4 for side in self.mosaic_sides):
+            raise ZooError(f"Augmentation 'mosaic_sides' must be from 1 to 4, got {self.mosaic_sides}.")
+        if not 0 <= self.rotate_degrees <= 180:
+            raise ZooError(f"Augmentation 'rotate_degrees' must be from 0 to 180, got {self.rotate_degrees:g}.")
+        if not 1 <= self.detail <= 4:
+            raise ZooError(f"Augmentation 'detail' must be from 1 to 4, got {self.detail}.")
+
+    def __bool__(self) -> bool:
+        """False when nothing is changed."""
+        return any(getattr(self, field.name) != field.default for field in fields(self))
+
+    def kept_at(self, inputs: ImageSpec, samples: Sequence[Sample]) -> ImageSpec:
+        """Return the size at which training pictures are decoded for a model input: no larger than they are."""
+        longest_px = max((max(sample.size_px) for sample in samples if sample.size_px is not None), default=0)
+        held = -(-longest_px // max(inputs.height, inputs.width))
+        detail = max(1, min(self.detail, held))
+        return replace(inputs, height=inputs.height * detail, width=inputs.width * detail)
+
+
+AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
+    {
+        "none": Augmentation(),
+        "light": Augmentation(mirror=0.5, light=0.25),
+        # Objects of all sizes, down to those of a crowd.
+        "scenes": Augmentation(
+            mirror=0.5,
+            zoom=0.6,
+            zoom_range=(0.4, 2.0),
+            stretch=0.15,
+            mosaic=0.3,
+            mosaic_sides=(2, 2, 3),
+            light=0.3,
+            colour=0.2,
+            grey=0.05,
+            blur=0.05,
+            degrade=0.05,
+            detail=2,
+        ),
+        # One object that fills the picture, such as an aligned face.
+        "portraits": Augmentation(
+            mirror=0.5,
+            zoom=0.7,
+            zoom_range=(0.9, 1.15),
+            stretch=0.05,
+            rotate_degrees=10.0,
+            light=0.3,
+            colour=0.2,
+            grey=0.1,
+            blur=0.1,
+            degrade=0.15,
+        ),
+    }
+)
+
+
+def augmentation_named(name: str) -> Augmentation:
+    """Return one of `AUGMENTATIONS`. Raises: UnknownName with the nearest name."""
+    if name not in AUGMENTATIONS:
+        raise unknown("augmentation", name, AUGMENTATIONS, f"Augmentations are: {', '.join(AUGMENTATIONS)}.")
+    return AUGMENTATIONS[name]
+
+
+def augment(
+    data: Decoded,
+    rows: np.ndarray,
+    inputs: ImageSpec,
+    augmentation: Augmentation,
+    keypoint_names: tuple[str, ...],
+    generator: np.random.Generator,
+) -> Decoded:
+    """Return the given rows of `data`, changed by chance, at the size of `inputs`; `data` itself stays as it is.
+
+    `data` may be kept at a multiple of the input's sides. A mirror turns the whole input, padding included. Raises:
+    ZooError when pictures with boxes are to be turned.
+    """
+    if not augmentation:
+        return data.take(rows)
+    kept_at = replace(inputs, height=data.images.shape[1], width=data.images.shape[2])
+    if augmentation.rotate_degrees and any(len(data.boxes[row]) for row in rows):
+        raise ZooError("Boxes cannot follow a turned picture. Set rotate_degrees to 0, or use 'scenes' for detection.")
+    order = mirrored_keypoint_order(keypoint_names)
+    images = np.empty((len(rows), *inputs.shape), np.uint8)
+    labels = []
+    for index, row in enumerate(rows):
+        tiles = _tiles(data, int(row), inputs, kept_at, augmentation, generator)
+        picture = _drawn(data.images, tiles, inputs, augmentation, generator)
+        found = _labels(data, tiles, inputs)
+        if generator.random() < augmentation.mirror:
+            picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+            found = found._replace(boxes=mirror_boxes(found.boxes), keypoints=mirror_keypoints(found.keypoints, order))
+        images[index] = np.asarray(_turned(picture, inputs, augmentation, generator)).reshape(inputs.shape)
+        labels.append(found)
+    return Decoded(
+        images=images,
+        boxes=[one.boxes for one in labels],
+        classes=[one.classes for one in labels],
+        keypoints=[one.keypoints for one in labels],
+        ignore=[one.ignore for one in labels],
+        labels=data.labels[rows],
+        sizes_px=data.sizes_px[rows],
+        keys=tuple(data.keys[row] for row in rows),
+    )
 
 
 def mirrored_keypoint_order(names: tuple[str, ...]) -> list[int]:
@@ -24,27 +174,6 @@ def mirrored_keypoint_order(names: tuple[str, ...]) -> list[int]:
         return "_".join(swap.get(word, word) for word in name.split("_"))
 
     return [names.index(twin(name)) if twin(name) in names else index for index, name in enumerate(names)]
-
-
-def augment(batch: Decoded, keypoint_names: tuple[str, ...], generator: np.random.Generator) -> Decoded:
-    """Mirror half of the pictures and change light and contrast of each.
-
-    Shapes are kept; `batch` itself is not changed. Mirrors the whole input, padding included.
-    """
-    count = len(batch)
-    flips = generator.random(count) < 0.5
-    order = mirrored_keypoint_order(keypoint_names)
-    boxes, keypoints = list(batch.boxes), list(batch.keypoints)
-    images = batch.images.copy()
-    images[flips] = images[flips, :, ::-1]
-    for row in np.flatnonzero(flips):
-        boxes[row] = mirror_boxes(boxes[row])
-        keypoints[row] = mirror_keypoints(keypoints[row], order)
-    gain = 1.0 + generator.uniform(-CONTRAST, CONTRAST, (count, 1, 1, 1))
-    shift = 255.0 * generator.uniform(-BRIGHTNESS, BRIGHTNESS, (count, 1, 1, 1))
-    centre = images.mean(axis=(1, 2, 3), keepdims=True)
-    lit = np.clip((images - centre) * gain + centre + shift, 0, 255).astype(np.uint8)
-    return replace(batch, images=lit, boxes=boxes, keypoints=keypoints)
 
 
 def mirror_boxes(boxes: np.ndarray) -> np.ndarray:
@@ -59,3 +188,105 @@ def mirror_keypoints(keypoints: np.ndarray, order: list[int]) -> np.ndarray:
     mirrored = keypoints[:, order].copy()
     mirrored[..., 0] = 1 - mirrored[..., 0]
     return mirrored
+
+
+def _tiles(
+    data: Decoded,
+    row: int,
+    inputs: ImageSpec,
+    kept_at: ImageSpec,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> list[Tile]:
+    choice = generator.random()
+    if choice < augmentation.mosaic:
+        count = int(generator.choice(augmentation.mosaic_sides)) ** 2
+        rows = [row, *generator.integers(len(data), size=count - 1).tolist()]
+        generator.shuffle(rows)
+        covers = [covered(kept_at, *data.sizes_px[other].tolist()) for other in rows]
+        return mosaic(rows, inputs, covers, [data.boxes[other] for other in rows], generator)
+    if choice < augmentation.mosaic + (1 - augmentation.mosaic) * augmentation.zoom:
+        low, high = augmentation.zoom_range
+        size = math.exp(generator.uniform(math.log(low), math.log(high)))
+        stretch = 1 + generator.uniform(-augmentation.stretch, augmentation.stretch)
+        scale = (size * math.sqrt(stretch), size / math.sqrt(stretch))
+        return [zoomed(row, inputs, covered(kept_at, *data.sizes_px[row].tolist()), scale, data.boxes[row], generator)]
+    return [whole(row, inputs, covered(kept_at, *data.sizes_px[row].tolist()))]
+
+
+def _drawn(
+    images: np.ndarray,
+    tiles: list[Tile],
+    inputs: ImageSpec,
+    augmentation: Augmentation,
+    generator: np.random.Generator,
+) -> Image.Image:
+    """Draw tiles onto an input of padding; each is averaged over the pixels it covers when it shrinks."""
+    is_grey = inputs.channels == 1
+    canvas = Image.new("L" if is_grey else "RGB", (inputs.width, inputs.height), _padding(inputs))
+    for tile in tiles:
+        source = Image.fromarray(images[tile.row, ..., 0] if is_grey else images[tile.row])
+        left, top, right, bottom = tile.place
+        x_min, y_min, x_max, y_max = tile.window
+        window = (x_min * source.width, y_min * source.height, x_max * source.width, y_max * source.height)
+        size = (right - left, bottom - top)
+        shrinks = window[2] - window[0] > size[0]  # then the mean of the covered pixels costs least and is as good
+        filter = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
+        picture = source.resize(size, filter, box=window, reducing_gap=1.0)
+        canvas.paste(_toned(_softened(picture, augmentation, generator), augmentation, generator), (left, top))
+    return canvas
+
+
+def _padding(inputs: ImageSpec) -> int | tuple[int, int, int]:
+    return inputs.pad_value if inputs.channels == 1 else (inputs.pad_value,) * 3
+
+
+def _labels(data: Decoded, tiles: list[Tile], inputs: ImageSpec) -> Labels:
+    """Return the labels of all tiles together."""
+    moved = [
+        follow(
+            tile,
+            inputs,
+            Labels(data.boxes[tile.row], data.classes[tile.row], data.keypoints[tile.row], data.ignore[tile.row]),
+        )
+        for tile in tiles
+    ]
+    return Labels(*(np.concatenate(parts) for parts in zip(*moved, strict=True)))
+
+
+def _turned(
+    picture: Image.Image, inputs: ImageSpec, augmentation: Augmentation, generator: np.random.Generator
+) -> Image.Image:
+    if not augmentation.rotate_degrees:
+        return picture
+    angle = generator.uniform(-augmentation.rotate_degrees, augmentation.rotate_degrees)
+    return picture.rotate(angle, Image.Resampling.BILINEAR, fillcolor=_padding(inputs))
+
+
+def _softened(picture: Image.Image, augmentation: Augmentation, generator: np.random.Generator) -> Image.Image:
+    """Blur, or take the detail away that a small or far picture lacks."""
+    if generator.random() < augmentation.blur:
+        picture = picture.filter(ImageFilter.BoxBlur(generator.uniform(*BLUR_RADIUS_PX)))
+    if generator.random() < augmentation.degrade:
+        factor = generator.uniform(*DEGRADE_FACTOR)
+        small = (max(1, round(picture.width / factor)), max(1, round(picture.height / factor)))
+        picture = picture.resize(small, Image.Resampling.BILINEAR).resize(picture.size, Image.Resampling.BILINEAR)
+    return picture
+
+
+def _toned(picture: Image.Image, augmentation: Augmentation, generator: np.random.Generator) -> Image.Image:
+    """Change saturation, then contrast, brightness and the channels' balance by one table of bytes."""
+    if picture.mode == "RGB":
+        is_grey = generator.random() < augmentation.grey
+        saturation = 0.0 if is_grey else 1 + generator.uniform(-2, 1) * augmentation.colour
+        if saturation != 1:
+            picture = Image.blend(picture.convert("L").convert("RGB"), picture, saturation)
+    if not augmentation.light and not augmentation.colour:
+        return picture
+    channels = len(picture.getbands())
+    gain = 1 + generator.uniform(-augmentation.light, augmentation.light)
+    shift = 255 * generator.uniform(-augmentation.light, augmentation.light)
+    balance = 1 + generator.uniform(-augmentation.colour / 4, augmentation.colour / 4, channels)
+    mean = np.asarray(picture)[::_PATCH, ::_PATCH].mean()
+    tones = ((np.arange(256) - mean) * gain + mean + shift) * balance[:, None]  # (channels, 256)
+    return picture.point(np.clip(tones.round(), 0, 255).astype(int).ravel().tolist())

@@ -11,6 +11,8 @@ TRIALS = 4
 EPOCHS = 10
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 LEARNING_RATES = (1e-4, 1e-2)
+DEFAULT_AUGMENTATION = "light"
+"""A name of `tuner.augment.AUGMENTATIONS`."""
 FIRST_BATCH_SIZE = 16
 FIRST_LEARNING_RATE = 1e-3
 """Adam's customary start (arXiv:1412.6980)."""

@@ -16,15 +16,17 @@ import keras_tuner
 import numpy as np
 
 import zoo
+from tuner.augment import Augmentation, augment, augmentation_named
+from tuner.batches import keypoint_names
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
-from tuner.defaults import EPOCHS, TRIALS, Space
+from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, TRIALS, Space
 from tuner.learners import CustomLoss, CustomLossLearner, learner_for
 from tuner.progress import Progress, tell_data, tell_skipped
 from tuner.report import write_report
 from tuner.runs import RunFolder, versions
 from tuner.training import Fit, Recipe, Trainer, TrialFailed
 from zoo._errors import BadData, ZooError
-from zoo._specs import FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, ModelSpec
+from zoo._specs import FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec, ModelSpec
 
 SCORE = "score"
 SEED_FOR_ZERO = 10_007
@@ -87,17 +89,22 @@ def sweep(
     out: Path | str = "runs",
     options: Mapping[str, Any] | None = None,
     loss: CustomLoss | None = None,
+    augmentation: str | Augmentation = DEFAULT_AUGMENTATION,
 ) -> SweepResult:
     """Search batch size and learning rate for a registered model and keep the best network.
 
     `limit` keeps that many training pictures, and a quarter as many to choose by. `loss(targets, outputs)` -> scalar
-    takes the place of the task's loss; both arguments map names to tensors. Progress goes to stderr. Raises ZooError
+    takes the place of the task's loss; both arguments map names to tensors. `augmentation` says how training pictures
+    are changed, by a name of `tuner.augment.AUGMENTATIONS` or in full. Progress goes to stderr. Raises ZooError
     for a mistake in the request (unknown model or option, unusable data or loss, over budget) before any training, and
     when every trial failed.
     """
     if trials < 1 or epochs < 1:
         raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {trials} and {epochs}.")
     spec, space, options = zoo.get(model), space or Space(), dict(options or {})
+    if isinstance(augmentation, str):
+        augmentation = augmentation_named(augmentation)
+    base = Recipe(batch_size=1, epochs=epochs, seed=seed, augmentation=augmentation)
     val_limit = None if limit is None else max(limit // VAL_SHARE, MIN_VAL)
     dataset = open_dataset(data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed)
     if spec.task in (OBJECT_DETECTION, OBJECT_RECOGNITION, FACE_GATE):
@@ -112,13 +119,15 @@ def sweep(
         learner = CustomLossLearner(learner, loss)
     trainer = Trainer(spec, learner, options, seed)  # refuses a network over the budget before any picture is read
 
-    train, val = (_decode(dataset, split, spec) for split in ("train", "val"))
+    train = _decode(dataset, "train", augmentation.kept_at(spec.inputs, dataset.splits["train"]), model)
+    val = _decode(dataset, "val", spec.inputs, model)
     if isinstance(learner, CustomLossLearner):
         first = np.arange(min(CHECKED_PICTURES, len(train)))
-        learner.check(learner.targets(train, first), trainer.outputs(train.images[first]))
+        batch = augment(train, first, spec.inputs, augmentation, keypoint_names(spec), np.random.default_rng(seed))
+        learner.check(learner.targets(batch, first), trainer.outputs(batch.images))
     tell_data(dataset, {"train": len(train), "val": len(val)})
     tell_skipped([*dataset.skipped, *train.skipped, *val.skipped])
-    record = _run_record(spec, space, options, dataset, data, train, val, trials, epochs, limit, seed)
+    record = _run_record(spec, space, options, dataset, data, train, val, trials, limit, base)
     if loss is not None:
         record["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
     untrained = learner.score(trainer.outputs(val.images), val)
@@ -138,7 +147,6 @@ def sweep(
     best: Fit | None = None
     best_record: dict[str, Any] = {}
     records: list[dict[str, Any]] = []
-    base = Recipe(batch_size=1, epochs=epochs, seed=seed)
     with Progress(f"{model}: {trials} trials", total=trials * epochs * len(train), unit="img") as progress:
         while (trial := oracle.create_trial("driver")).status == "RUNNING":
             recipe = replace(base, **trial.hyperparameters.values)
@@ -178,9 +186,9 @@ def sweep(
     )
 
 
-def _decode(dataset: Dataset, split: str, spec: ModelSpec) -> Decoded:
-    with Progress(f"{spec.name}: reading {split} pictures", unit="img") as progress:
-        return decode(dataset.splits[split], spec.inputs, progress=progress.update_to, cache=cache_folder())
+def _decode(dataset: Dataset, split: str, inputs: ImageSpec, model: str) -> Decoded:
+    with Progress(f"{model}: reading {split} pictures", unit="img") as progress:
+        return decode(dataset.splits[split], inputs, progress=progress.update_to, cache=cache_folder())
 
 
 def _run_trial(
@@ -221,11 +229,10 @@ def _run_record(
     train: Decoded,
     val: Decoded,
     trials: int,
-    epochs: int,
     limit: int | None,
-    seed: int,
+    base: Recipe,
 ) -> dict[str, Any]:
-    recipe = asdict(Recipe(batch_size=1, epochs=epochs, seed=seed))
+    recipe = asdict(base)
     return {
         "model": spec.name,
         "task": spec.task,
@@ -233,7 +240,7 @@ def _run_record(
         "space": asdict(space),
         "trials": trials,
         "recipe": {name: value for name, value in recipe.items() if name not in ("batch_size", "learning_rate")},
-        "seed": seed,
+        "seed": base.seed,
         "data": {
             "location": location,
             "name": dataset.name,

@@ -16,10 +16,12 @@ import keras
 import numpy as np
 
 import zoo
-from tuner.augment import augment
+from tuner.augment import AUGMENTATIONS, Augmentation
+from tuner.batches import Batches, as_input
 from tuner.data import Decoded
+from tuner.defaults import DEFAULT_AUGMENTATION
 from tuner.learners import Learner
-from zoo._specs import GridHead, ImageSpec, ModelSpec
+from zoo._specs import ImageSpec, ModelSpec
 
 PREDICT_BATCH = 64
 
@@ -42,7 +44,7 @@ class Recipe:
     plateau_factor: float = 0.5
     stop_patience: int = 6
     enough: float = 1.1  # no score reaches it
-    augmentation: bool = True
+    augmentation: Augmentation = AUGMENTATIONS[DEFAULT_AUGMENTATION]
     seed: int = 0
 
 
@@ -55,12 +57,6 @@ class Fit:
     best_epoch: int = -1
     weights: list[np.ndarray] = field(default_factory=list, repr=False)
     history: list[dict[str, float]] = field(default_factory=list)
-
-
-def as_input(images: np.ndarray, inputs: ImageSpec) -> np.ndarray:
-    """Map bytes 0..255 onto the value range: uint8 (N, height, width, channels) -> float32 of the same shape."""
-    low, high = inputs.value_range
-    return (images.astype(np.float32) / 255.0) * (high - low) + low
 
 
 def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.ndarray]:
@@ -119,7 +115,7 @@ class Trainer:
         ]
         if log_dir is not None:
             callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
-        batches = _Batches(self._spec, self._learner, train, recipe)
+        batches = Batches(self._spec, self._learner, train, recipe)
         self._network.fit(batches, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=callbacks)
         self._network.set_weights(fit.weights)
         return fit
@@ -151,45 +147,6 @@ class _Network(keras.Model):
         loss = self.learner.loss(y, y_pred)
         self._loss_tracker.update_state(loss)
         return loss
-
-
-class _Batches(keras.utils.PyDataset):
-    """Shuffled batches; order and augmentation follow from the seed and the epoch alone."""
-
-    def __init__(self, spec: ModelSpec, learner: Learner, data: Decoded, recipe: Recipe) -> None:
-        super().__init__()
-        self._keypoints = spec.head.keypoints if isinstance(spec.head, GridHead) else ()
-        self._spec, self._learner, self._data, self._recipe = spec, learner, data, recipe
-        self._epoch = 0
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._data) / self._recipe.batch_size)
-
-    def __getitem__(self, index: int) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
-        order = np.random.default_rng((self._recipe.seed, self._epoch)).permutation(len(self._data))
-        rows = order[index * self._recipe.batch_size : (index + 1) * self._recipe.batch_size]
-        batch = take(self._data, rows)
-        if self._recipe.augmentation:
-            generator = np.random.default_rng((self._recipe.seed, self._epoch, index))
-            batch = augment(batch, self._keypoints, generator)
-        return as_input(batch.images, self._spec.inputs), self._learner.targets(batch, np.arange(len(rows)))
-
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-
-
-def take(data: Decoded, rows: np.ndarray) -> Decoded:
-    """Return the given rows of `data`, in that order."""
-    return Decoded(
-        images=data.images[rows],
-        boxes=[data.boxes[row] for row in rows],
-        classes=[data.classes[row] for row in rows],
-        keypoints=[data.keypoints[row] for row in rows],
-        ignore=[data.ignore[row] for row in rows],
-        labels=data.labels[rows],
-        sizes_px=data.sizes_px[rows],
-        keys=tuple(data.keys[row] for row in rows),
-    )
 
 
 class _Score(keras.callbacks.Callback):

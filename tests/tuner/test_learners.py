@@ -12,6 +12,7 @@ import pytest
 
 import zoo
 from tuner import sweep
+from tuner.augment import Augmentation
 from tuner.data import Decoded, decode, open_dataset
 from tuner.data.teacher import TeacherVectors
 from tuner.defaults import Space
@@ -79,7 +80,7 @@ def test_an_embedding_learns(loss: str, people: tuple[Decoded, Decoded]) -> None
         int(train.labels.max()) + 1, loss=loss, teacher=pooled(train) if loss == "distill" else None
     )
     trainer = Trainer(RECOGNIZER, learner, {}, seed=0)
-    fit = trainer.fit(Recipe(batch_size=16, learning_rate=3e-3, epochs=4, augmentation=False), train, val)
+    fit = trainer.fit(Recipe(batch_size=16, learning_rate=3e-3, epochs=4, augmentation=Augmentation()), train, val)
     assert fit.history[-1]["loss"] < 0.8 * fit.history[0]["loss"]
     assert 0 <= fit.best_score <= 1
     assert set(trainer.model.output) == {"embedding"}  # what only training needs stays out of the model

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import zoo
+from tuner.augment import Augmentation
 from tuner.data import decode, open_dataset
 from tuner.learners import learner_for
 from tuner.training import Recipe, Trainer
@@ -17,7 +18,7 @@ RECIPE = Recipe(
     epochs=300,
     plateau_patience=25,
     stop_patience=120,
-    augmentation=False,
+    augmentation=Augmentation(),
     enough=ENOUGH,
 )
 

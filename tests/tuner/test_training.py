@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import zoo
-from tuner.augment import augment, mirror_boxes, mirror_keypoints, mirrored_keypoint_order
+from tuner.augment import Augmentation
+from tuner.batches import Batches, as_input
 from tuner.data import Decoded, decode, open_dataset
 from tuner.learners import ClassLearner, learner_for
-from tuner.training import Recipe, Trainer, TrialFailed, as_input, take
+from tuner.training import Recipe, Trainer, TrialFailed
 
 SPEC = zoo.get("dense4_cls_64")
 
@@ -63,7 +64,7 @@ def test_one_trace_serves_all_batch_sizes(data: tuple[Decoded, Decoded]) -> None
 
 
 def test_the_loss_falls_and_the_best_weights_are_kept(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
-    fit = trainer.fit(replace(RECIPE, epochs=8, augmentation=False), data[0], data[0])
+    fit = trainer.fit(replace(RECIPE, epochs=8, augmentation=Augmentation()), data[0], data[0])
     losses = [row["loss"] for row in fit.history]
     assert losses[-1] < 0.8 * losses[0]
     assert fit.best_score == max(row["top1"] for row in fit.history)
@@ -73,7 +74,9 @@ def test_the_loss_falls_and_the_best_weights_are_kept(trainer: Trainer, data: tu
 
 
 def test_the_rate_falls_on_a_plateau_and_training_stops_early(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
-    hopeless = replace(RECIPE, learning_rate=1e-9, epochs=12, stop_patience=4, plateau_patience=2, augmentation=False)
+    hopeless = replace(
+        RECIPE, learning_rate=1e-9, epochs=12, stop_patience=4, plateau_patience=2, augmentation=Augmentation()
+    )
     fit = trainer.fit(hopeless, *data)
     assert len(fit.history) < 12
     assert fit.history[-1]["learning_rate"] < 1e-9
@@ -96,10 +99,8 @@ def test_a_network_over_its_budget_is_refused_before_training() -> None:
 
 
 def test_batches_cover_every_picture_once_in_a_new_order_each_epoch(data: tuple[Decoded, Decoded]) -> None:
-    from tuner.training import _Batches
-
     train = replace(data[0], labels=np.arange(len(data[0])))
-    batches = _Batches(SPEC, ClassLearner(), train, Recipe(batch_size=7))
+    batches = Batches(SPEC, ClassLearner(), train, Recipe(batch_size=7))
     epochs = []
     for _ in range(2):
         epochs.append(np.concatenate([batches[index][1]["label"] for index in range(len(batches))]))
@@ -115,53 +116,7 @@ def test_bytes_become_the_value_range() -> None:
     assert as_input(images, zoo.ImageSpec(8, 8, value_range=(-1.0, 1.0))).ravel().tolist() == [-1.0, 1.0]
 
 
-def test_a_mirror_swaps_sides_and_twice_changes_nothing() -> None:
-    order = mirrored_keypoint_order(zoo.FACE_KEYPOINTS)
-    assert [zoo.FACE_KEYPOINTS[index] for index in order] == [
-        "left_eye",
-        "right_eye",
-        "nose",
-        "mouth_left",
-        "mouth_right",
-    ]
-    points = np.random.default_rng(0).uniform(size=(3, 5, 2))
-    mirrored = mirror_keypoints(points, order)
-    np.testing.assert_allclose(mirrored[:, 0], [1, 0] + points[:, 1] * [-1, 1])
-    np.testing.assert_allclose(mirror_keypoints(mirrored, order), points)
-    np.testing.assert_allclose(mirror_boxes(np.array([[0.1, 0.2, 0.4, 0.9]])), [[0.6, 0.2, 0.9, 0.9]])
-
-
-def test_augmented_boxes_and_landmarks_follow_the_picture() -> None:
-    # One white square on black; its landmark and box must still be found on it.
-    images = np.zeros((16, 32, 32, 3), np.uint8)
-    images[:, 8:16, 4:12] = 255
-    box = np.array([[4, 8, 12, 16]], np.float32) / 32
-    batch = Decoded(
-        images=images,
-        boxes=[box] * 16,
-        classes=[np.zeros(1, np.int64)] * 16,
-        keypoints=[np.array([[[4.5 / 32, 8.5 / 32]]], np.float32)] * 16,
-        ignore=[np.zeros(1, bool)] * 16,
-        labels=np.full(16, -1),
-        sizes_px=np.full((16, 2), 32),
-        keys=tuple(map(str, range(16))),
-    )
-    changed = augment(batch, ("corner",), np.random.default_rng(0))
-    assert not np.array_equal(changed.images, images)
-    assert np.array_equal(batch.images[0], images[0])
-    sides = set()
-    for row in range(16):
-        x_min, y_min, x_max, y_max = np.rint(changed.boxes[row][0] * 32).astype(int)
-        bright = changed.images[row].mean(axis=2) > 127
-        assert bright[y_min:y_max, x_min:x_max].all()
-        assert bright.sum() == 64
-        x, y = np.floor(changed.keypoints[row][0, 0] * 32).astype(int)
-        assert bright[y, x]
-        sides.add(x_min)
-    assert sides == {4, 20}
-
-
 def test_take_keeps_rows_together(data: tuple[Decoded, Decoded]) -> None:
-    rows = take(data[0], np.array([3, 1]))
+    rows = data[0].take(np.array([3, 1]))
     assert rows.keys == (data[0].keys[3], data[0].keys[1])
     np.testing.assert_array_equal(rows.images[1], data[0].images[1])

@@ -89,3 +89,16 @@ class Decoded:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def take(self, rows: np.ndarray) -> Decoded:
+        """Return the given rows, in that order."""
+        return Decoded(
+            images=self.images[rows],
+            boxes=[self.boxes[row] for row in rows],
+            classes=[self.classes[row] for row in rows],
+            keypoints=[self.keypoints[row] for row in rows],
+            ignore=[self.ignore[row] for row in rows],
+            labels=self.labels[rows],
+            sizes_px=self.sizes_px[rows],
+            keys=tuple(self.keys[row] for row in rows),
+        )
