@@ -74,21 +74,28 @@ class Labelled:
 
 
 def open_labelled(
-    loaded: Loaded, data: str | None = None, split: str = "val", limit: int | None = None, seed: int | None = None
+    loaded: Loaded,
+    data: str | None = None,
+    split: str = "val",
+    limit: int | None = None,
+    seed: int | None = None,
+    format: str | None = None,
 ) -> Labelled:
     """Open and decode one split of `data` for the task and input of a network; left out, the data it was trained on.
 
-    `seed` decides which pictures 'synthetic' generates; left out, it is that of the training.
+    `seed` decides which pictures 'synthetic' generates; left out, it is that of the training. `format` is that of a
+    folder that holds more than one; data of the training are opened in the format that they were trained in.
 
     Raises BadData when the data does not have that split or labels classes that the network does not know.
     """
-    data = data or loaded.trained_on
+    if data is None:
+        data, format = loaded.trained_on, format or loaded.trained_format
     if data is None:
         raise BadData(
             f"The data that '{loaded.spec.name}' was trained on is not known here. Name a folder with --data, or "
             f"'synthetic' for generated pictures."
         )
-    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed if seed is None else seed)
+    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed if seed is None else seed, format=format)
     if split not in dataset.splits:
         raise BadData(f"{data} has no split '{split}'; it has {', '.join(dataset.splits)}. Choose one with --split.")
     if loaded.labels and dataset.labels != loaded.labels:

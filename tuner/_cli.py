@@ -19,8 +19,16 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", default=DEFAULT_DATA, metavar="DATA", help="a folder, or 'synthetic' (default), the embedded data"
     )
+    add_format_option(parser)
     parser.add_argument("--limit", type=positive, metavar="N", help="train on at most N pictures")
     parser.add_argument("--seed", type=seed, default=0, help="decides data choice, weights and trials (default 0)")
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--format`, for folders that hold more than one; its values are `tuner.data.FORMATS`."""
+    parser.add_argument(
+        "--format", metavar="F", help="how DATA is written: coco, voc, yolo, identities or classes; told by itself"
+    )
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
@@ -67,6 +75,7 @@ def sweep_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
         ) from None
     return {
         "data": arguments.data,
+        "format": arguments.format,
         "trials": arguments.trials,
         "epochs": arguments.epochs,
         "limit": arguments.limit,
@@ -118,7 +127,9 @@ def _data_show(arguments: argparse.Namespace) -> None:
 
     if arguments.output.suffix.lower() not in PICTURE_SUFFIXES or arguments.output.is_dir():
         raise ZooError(f"Cannot draw into {arguments.output}. Name a file that ends in {', '.join(PICTURE_SUFFIXES)}.")
-    dataset = open_dataset(arguments.data, task=arguments.task, limit=arguments.limit, seed=arguments.seed)
+    dataset = open_dataset(
+        arguments.data, task=arguments.task, limit=arguments.limit, seed=arguments.seed, format=arguments.format
+    )
     if arguments.split not in dataset.splits:
         raise BadData(f"{arguments.data} has no split '{arguments.split}'; it has {', '.join(dataset.splits)}.")
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
@@ -169,6 +180,7 @@ def add_commands(commands: Any) -> None:
         "data", metavar="DATA", nargs="?", default=DEFAULT_DATA, help="a folder, or 'synthetic' (default)"
     )
     showing.add_argument("--task", default="object-detection", help="what the labels are for (default %(default)s)")
+    add_format_option(showing)
     showing.add_argument("--split", default="train", help="train (default) or val")
     showing.add_argument("--count", type=positive, default=24, metavar="N", help="pictures to draw (default 24)")
     showing.add_argument("--limit", type=positive, metavar="N", help="open at most N training pictures")

@@ -79,6 +79,7 @@ def sweep(
     model: str,
     *,
     data: str = "synthetic",
+    format: str | None = None,
     trials: int = TRIALS,
     epochs: int = EPOCHS,
     limit: int | None = None,
@@ -90,16 +91,16 @@ def sweep(
 ) -> SweepResult:
     """Search batch size and learning rate for a registered model and keep the best network.
 
-    `limit` keeps that many training pictures, and a quarter as many to choose by. `loss(targets, outputs)` -> scalar
-    takes the place of the task's loss; both arguments map names to tensors. Progress goes to stderr. Raises ZooError
-    for a mistake in the request (unknown model or option, unusable data or loss, over budget) before any training, and
-    when every trial failed.
+    `format` is that of a data folder that holds more than one. `limit` keeps that many training pictures, and a
+    quarter as many to choose by. `loss(targets, outputs)` -> scalar takes the place of the task's loss; both arguments
+    map names to tensors. Progress goes to stderr. Raises ZooError for a mistake in the request (unknown model or
+    option, unusable data or loss, over budget) before any training, and when every trial failed.
     """
     if trials < 1 or epochs < 1:
         raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {trials} and {epochs}.")
     spec, space, options = zoo.get(model), space or Space(), dict(options or {})
     val_limit = None if limit is None else max(limit // VAL_SHARE, MIN_VAL)
-    dataset = open_dataset(data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed)
+    dataset = open_dataset(data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed, format=format)
     if spec.task in (OBJECT_DETECTION, OBJECT_RECOGNITION, FACE_GATE):
         options.setdefault("num_classes", len(dataset.labels))
         if options["num_classes"] != len(dataset.labels):

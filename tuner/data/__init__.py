@@ -9,7 +9,8 @@ verification pairs. NumPy and Pillow only: no framework is imported here.
 
 from tuner.data._cache import CACHE_VARIABLE, cache_folder
 from tuner.data._decode import decode
-from tuner.data._open import FORMATS, SYNTHETIC, open_dataset
+from tuner.data._formats import FORMATS
+from tuner.data._open import SYNTHETIC, open_dataset
 from tuner.data._types import Dataset, Decoded, Sample
 
 __all__ = [

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from tuner.data import coco, folders, voc, yolo
 from tuner.data._annotations import UNSPLIT, Loaded, check_bad_share, listing
 from tuner.data._crops import crop_boxes
+from tuner.data._formats import check_format, read_folder
 from tuner.data._gate import cut_evenly, has_both_kinds
 from tuner.data._splits import choose_val, file_hash, limit_identities, limit_pictures, name_hash
 from tuner.data._types import Dataset, Sample
-from zoo._errors import BadData, unknown
+from zoo._errors import BadData
 from zoo._specs import (
     FACE_DETECTION,
     FACE_GATE,
@@ -27,32 +27,6 @@ from zoo._specs import (
 )
 
 SYNTHETIC = "synthetic"
-ANNOTATED = ("coco", "voc", "yolo")
-FORMATS = (*ANNOTATED, "identities", "classes")
-
-FORMATS_OF_TASK = {
-    FACE_DETECTION: ANNOTATED,
-    OBJECT_DETECTION: ANNOTATED,
-    FACE_RECOGNITION: ("identities",),
-    OBJECT_RECOGNITION: ("classes", *ANNOTATED),
-    FACE_GATE: ANNOTATED,
-}
-
-_LAYOUTS = {
-    "coco": "'train.json' and 'val.json' with 'images/'",
-    "voc": "'JPEGImages/', 'Annotations/' and 'ImageSets/'",
-    "yolo": "'data.yaml' with 'images/' and 'labels/'",
-    "identities": "one folder of pictures per identity",
-    "classes": "one folder of pictures per class",
-}
-
-_RECOGNISERS = {
-    "voc": voc.is_voc,
-    "coco": coco.is_coco,
-    "yolo": yolo.is_yolo,
-    "classes": folders.is_folders,
-    "identities": folders.is_folders,
-}
 
 
 def open_dataset(
@@ -84,12 +58,11 @@ def open_dataset(
     for name, count in (("limit", limit), ("val_limit", val_limit)):
         if count is not None and count < 1:
             raise BadData(f"{name} is a number of pictures, got {count}. Use 1 or more, or leave it out.")
-    if format is not None and format not in FORMATS:
-        raise unknown("format", format, FORMATS, f"Formats are: {', '.join(FORMATS)}.")
+    check_format(format)
     if str(location) == SYNTHETIC and format is None:
         return _open_synthetic(task, limit, val_limit, seed, labels)
     folder = Path(location)
-    loaded, chosen = _load(folder, task, format, labels)
+    loaded, chosen = read_folder(folder, task, format, labels)
     _check_loaded(folder, loaded)
     splits = _divide(loaded, task)
     names = loaded.labels
@@ -129,41 +102,6 @@ def _open_synthetic(
     if labels is not None:
         raise BadData("Generated data have labels of their own. Leave out labels, or open a folder.")
     return synthetic.generate(task, limit or synthetic.TRAIN_PICTURES, val_limit or synthetic.VAL_PICTURES, seed)
-
-
-def _load(folder: Path, task: str, format: str | None, labels: Sequence[str] | None) -> tuple[Loaded, str]:
-    """Recognise the format, check that it serves the task, read it."""
-    allowed = FORMATS_OF_TASK[task]
-    layouts = "; ".join(f"{name}: {_LAYOUTS[name]}" for name in allowed)
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise BadData(f"Data folder {folder} {what}. Give a folder, or 'synthetic' for generated pictures.")
-    try:
-        entries = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise BadData(f"Data folder {folder} cannot be read ({error.strerror}). Change its permissions.") from None
-    if not entries:
-        raise BadData(f"Data folder {folder} is empty. For {task} it holds one of: {layouts}.")
-    recognised = [name for name, is_present in _RECOGNISERS.items() if format in (None, name) and is_present(folder)]
-    if not recognised:
-        wanted = f"data of the format {format}" if format else "data of any known format"
-        raise BadData(
-            f"Data folder {folder} holds no {wanted}; it holds {listing(entries, most=5)}. For {task} it needs one of: "
-            f"{layouts}."
-        )
-    is_annotated = recognised[0] in ANNOTATED  # their picture folders would pass as classes
-    found = recognised[0] if is_annotated else next((name for name in recognised if name in allowed), recognised[0])
-    if found not in allowed:
-        raise BadData(
-            f"Data folder {folder} has the format {found} ({_LAYOUTS[found]}), which does not fit the task {task}. It "
-            f"takes: {layouts}."
-        )
-    if found == "identities":
-        if labels is not None:
-            raise BadData("Identities are not classes, so labels does not apply to them. Leave it out.")
-        return folders.load_identities(folder), found
-    loaders = {"coco": coco.load_coco, "voc": voc.load_voc, "yolo": yolo.load_yolo, "classes": folders.load_classes}
-    return loaders[found](folder, labels), found
 
 
 def _check_loaded(folder: Path, loaded: Loaded) -> None:

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from _builders import coco_document, edit_json, voc_object, voc_xml, write_coco, write_folders, write_picture, write_voc
+from _builders import (
+    coco_document,
+    edit_json,
+    voc_object,
+    voc_xml,
+    write_coco,
+    write_folders,
+    write_picture,
+    write_voc,
+    write_yolo,
+)
 
-from tuner.data import Dataset, open_dataset
+from tuner._cli import add_data_options
+from tuner.data import FORMATS, Dataset, open_dataset
+from tuner.data._formats import ANNOTATED
 from zoo import BadData, UnknownName
 from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, TASKS
 
@@ -75,6 +88,31 @@ def test_formats_are_recognised_by_content(tmp_path: Path) -> None:
     folders = write_folders(tmp_path / "c", {"x": 3, "y": 3, "z": 3, "w": 3})
     assert open_dataset(folders, task=OBJECT_RECOGNITION).format == "classes"
     assert open_dataset(folders, task=FACE_RECOGNITION).format == "identities"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_annotated_formats_are_ambiguous(tmp_path: Path, task: str) -> None:
+    write_voc(write_coco(tmp_path), train=5)
+    with pytest.raises(BadData, match=r"annotations of 2 formats: coco, voc\. Choose one with --format"):
+        open_dataset(tmp_path, task=task)
+    write_yolo(tmp_path)
+    with pytest.raises(BadData, match="3 formats: coco, voc, yolo"):
+        open_dataset(tmp_path, task=task)
+    if task in (OBJECT_DETECTION, FACE_DETECTION):
+        pictures = {name: len(open_dataset(tmp_path, task=task, format=name).splits["train"]) for name in ANNOTATED}
+        assert pictures == {"coco": 12, "voc": 5, "yolo": 12}
+
+
+def test_the_help_names_all_formats() -> None:
+    [told] = [action.help for action in sweep_options()._actions if action.dest == "format"]
+    assert told is not None
+    assert f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}" in told
+
+
+def sweep_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    add_data_options(parser)
+    return parser
 
 
 def test_all_classes_count_as_face(tmp_path: Path) -> None:
