@@ -291,6 +291,14 @@ def test_a_chosen_format_is_kept_for_later_steps(tmp_path: Path, capfd: pytest.C
     assert zoo(capfd, "data", "show", folder, "--format", "coco", "-o", tmp_path / "x.png")[0] == 0
 
 
+def test_strict_refuses_one_bad_picture_before_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_coco(tmp_path / "data")
+    (folder / "images" / "train3.png").write_bytes(b"no picture")
+    words = ("pebble_cls_48", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--strict")
+    assert "nothing to be left out, but 1 would be" in refused(capfd, "sweep", *words)
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [

@@ -20,6 +20,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--data", default=DEFAULT_DATA, metavar="DATA", help="a folder, or 'synthetic' (default), the embedded data"
     )
     add_format_option(parser)
+    add_strict_option(parser)
     parser.add_argument("--limit", type=positive, metavar="N", help="train on at most N pictures")
     parser.add_argument("--seed", type=seed, default=0, help="decides data choice, weights and trials (default 0)")
 
@@ -28,6 +29,13 @@ def add_format_option(parser: argparse.ArgumentParser) -> None:
     """Add `--format`, for folders that hold more than one; its values are `tuner.data.FORMATS`."""
     parser.add_argument(
         "--format", metavar="F", help="how DATA is written: coco, voc, yolo, identities or classes; told by itself"
+    )
+
+
+def add_strict_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--strict`, which refuses what would be left out."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse data with anything wrong instead of leaving it out"
     )
 
 
@@ -76,6 +84,7 @@ def sweep_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "data": arguments.data,
         "format": arguments.format,
+        "strict": arguments.strict,
         "trials": arguments.trials,
         "epochs": arguments.epochs,
         "limit": arguments.limit,

@@ -17,6 +17,7 @@ import numpy as np
 
 import zoo
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
+from tuner.data._findings import refuse_faults
 from tuner.defaults import EPOCHS, TRIALS, Space
 from tuner.learners import CustomLoss, CustomLossLearner, learner_for
 from tuner.progress import Progress, tell_data, tell_skipped
@@ -80,6 +81,7 @@ def sweep(
     *,
     data: str = "synthetic",
     format: str | None = None,
+    strict: bool = False,
     trials: int = TRIALS,
     epochs: int = EPOCHS,
     limit: int | None = None,
@@ -91,7 +93,8 @@ def sweep(
 ) -> SweepResult:
     """Search batch size and learning rate for a registered model and keep the best network.
 
-    `format` is that of a data folder that holds more than one. `limit` keeps that many training pictures, and a
+    `format` is that of a data folder that holds more than one; with `strict`, whatever would be left out of the data is
+    an error. `limit` keeps that many training pictures, and a
     quarter as many to choose by. `loss(targets, outputs)` -> scalar takes the place of the task's loss; both arguments
     map names to tensors. Progress goes to stderr. Raises ZooError for a mistake in the request (unknown model or
     option, unusable data or loss, over budget) before any training, and when every trial failed.
@@ -100,7 +103,9 @@ def sweep(
         raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {trials} and {epochs}.")
     spec, space, options = zoo.get(model), space or Space(), dict(options or {})
     val_limit = None if limit is None else max(limit // VAL_SHARE, MIN_VAL)
-    dataset = open_dataset(data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed, format=format)
+    dataset = open_dataset(
+        data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed, format=format, strict=strict
+    )
     if spec.task in (OBJECT_DETECTION, OBJECT_RECOGNITION, FACE_GATE):
         options.setdefault("num_classes", len(dataset.labels))
         if options["num_classes"] != len(dataset.labels):
@@ -114,6 +119,8 @@ def sweep(
     trainer = Trainer(spec, learner, options, seed)  # refuses a network over the budget before any picture is read
 
     train, val = (_decode(dataset, split, spec) for split in ("train", "val"))
+    if strict:
+        refuse_faults([*train.skipped, *val.skipped], data)
     if isinstance(learner, CustomLossLearner):
         first = np.arange(min(CHECKED_PICTURES, len(train)))
         learner.check(learner.targets(train, first), trainer.outputs(train.images[first]))

@@ -82,7 +82,8 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
             if size_px is not None and not _fits(chosen, size_px):
                 raise BadImage(
                     f"Picture {path} is {turned.width}x{turned.height} pixels, but its annotation was made for "
-                    f"{size_px[1]}x{size_px[0]}. Use the original picture or export the annotations again."
+                    f"{size_px[1]}x{size_px[0]}. Use the original picture or export the annotations again.",
+                    "other-size",
                 )
             return np.array(_to_rgb(chosen))
     except BadImage:
@@ -93,9 +94,9 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
 
 def _unreadable(path: Path, error: BaseException) -> BadImage:
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return BadImage(f"Picture {path} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.")
+        return BadImage(f"Picture {path} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.", "too-large")
     if isinstance(error, FileNotFoundError):
-        return BadImage(f"Picture {path} does not exist. Put it there or remove its annotation.")
+        return BadImage(f"Picture {path} does not exist. Put it there or remove its annotation.", "missing-file")
     reason = "no known picture format" if isinstance(error, Image.UnidentifiedImageError) else str(error).strip()
     return BadImage(f"Picture {path} cannot be decoded ({reason or type(error).__name__}). Replace or remove it.")
 
@@ -104,7 +105,8 @@ def _check_pixels(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise BadImage(
             f"Picture {path} has {image.width}x{image.height} pixels; allowed are {MAX_PIXELS // 10**6} megapixels. "
-            f"Make it smaller."
+            f"Make it smaller.",
+            "too-large",
         )
 
 

@@ -136,7 +136,7 @@ def test_crops_leave_out_ignored_and_tiny_boxes(tmp_path: Path) -> None:
     edit_json(tmp_path / "train.json", lambda document: document["annotations"][1].update(bbox=[1, 1, 4, 4]))
     dataset = open_dataset(tmp_path, task=OBJECT_RECOGNITION)
     assert len(dataset.splits["train"]) == 10
-    assert dataset.skipped == ("In train, 1 boxes of less than 8 pixels are left out as pictures.",)
+    assert dataset.notes == ("In train, 1 boxes of less than 8 pixels are left out as pictures.",)
 
 
 def test_undivided_pictures_are_divided_by_content(tmp_path: Path) -> None:
@@ -166,6 +166,19 @@ def test_limit_is_exact_and_leaves_the_other_split_alone(tmp_path: Path, limit: 
     assert keys(few, "val") == keys(whole, "val")
     assert keys(few, "train") == keys(open_dataset(tmp_path, task=OBJECT_DETECTION, limit=limit), "train")
     assert len(open_dataset(tmp_path, task=OBJECT_DETECTION, val_limit=2).splits["val"]) == 2
+
+
+def test_strict_refuses_what_would_be_left_out(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    edit_json(tmp_path / "train.json", lambda document: document["annotations"][0].update(bbox=[60, 40, 9, 5]))
+    dataset = open_dataset(tmp_path, task=OBJECT_DETECTION, strict=True)
+    assert [finding.kind for finding in dataset.findings] == ["clipped"]
+    assert dataset.skipped == ()
+    edit_json(tmp_path / "train.json", lambda document: document["annotations"][1].update(bbox=[4, 8, 0, 5]))
+    findings = open_dataset(tmp_path, task=OBJECT_DETECTION).findings
+    assert [finding.kind for finding in findings] == ["clipped", "no-area"]
+    with pytest.raises(BadData, match=r"nothing to be left out, but 1 would be\. The first: .*has no area"):
+        open_dataset(tmp_path, task=OBJECT_DETECTION, strict=True)
 
 
 def test_limit_follows_the_seed(tmp_path: Path) -> None:
