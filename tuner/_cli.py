@@ -28,7 +28,9 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def add_format_option(parser: argparse.ArgumentParser) -> None:
     """Add `--format`, for folders that hold more than one; its values are `tuner.data.FORMATS`."""
     parser.add_argument(
-        "--format", metavar="F", help="how DATA is written: coco, voc, yolo, identities or classes; told by itself"
+        "--format",
+        metavar="F",
+        help="how DATA is written: coco, voc, yolo, wider, identities or classes; told by itself",
     )
 
 

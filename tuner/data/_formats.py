@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from tuner.data import coco, folders, voc, yolo
+from tuner.data import coco, folders, voc, wider, yolo
 from tuner.data._annotations import Loaded, listing
 from zoo._errors import BadData, unknown
 from zoo._specs import FACE_DETECTION, FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION
@@ -28,6 +28,11 @@ _FORMATS = {
     "coco": _Format("'train.json' and 'val.json' with 'images/'", coco.is_coco, coco.load_coco),
     "voc": _Format("'JPEGImages/', 'Annotations/' and 'ImageSets/'", voc.is_voc, voc.load_voc),
     "yolo": _Format("'data.yaml' with 'images/' and 'labels/'", yolo.is_yolo, yolo.load_yolo),
+    "wider": _Format(
+        "'wider_face_split/wider_face_train_bbx_gt.txt' and so on with 'WIDER_train/images/'",
+        wider.is_wider,
+        wider.load_wider,
+    ),
     "identities": _Format("one folder of pictures per identity", folders.is_folders, _load_identities),
     "classes": _Format("one folder of pictures per class", folders.is_folders, folders.load_classes),
 }

@@ -18,6 +18,7 @@ from _builders import (
     write_folders,
     write_picture,
     write_voc,
+    write_wider,
     write_yolo,
 )
 
@@ -95,12 +96,12 @@ def test_two_annotated_formats_are_ambiguous(tmp_path: Path, task: str) -> None:
     write_voc(write_coco(tmp_path), train=5)
     with pytest.raises(BadData, match=r"annotations of 2 formats: coco, voc\. Choose one with --format"):
         open_dataset(tmp_path, task=task)
-    write_yolo(tmp_path)
-    with pytest.raises(BadData, match="3 formats: coco, voc, yolo"):
+    write_wider(write_yolo(tmp_path))
+    with pytest.raises(BadData, match="4 formats: coco, voc, yolo, wider"):
         open_dataset(tmp_path, task=task)
     if task in (OBJECT_DETECTION, FACE_DETECTION):
         pictures = {name: len(open_dataset(tmp_path, task=task, format=name).splits["train"]) for name in ANNOTATED}
-        assert pictures == {"coco": 12, "voc": 5, "yolo": 12}
+        assert pictures == {"coco": 12, "voc": 5, "yolo": 12, "wider": 12}
 
 
 def test_the_help_names_all_formats() -> None:
