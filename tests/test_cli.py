@@ -42,9 +42,12 @@ def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("command", ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo"])
+COMMANDS = ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo", "data show", "data check"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_ends_with_examples(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = zoo(capfd, command, "--help")
+    code, out, _ = zoo(capfd, *command.split(), "--help")
     assert code == 0
     assert out.rstrip().splitlines()[-1].strip().startswith(f"zoo {command}")
     assert "--json" in out

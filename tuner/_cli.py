@@ -162,6 +162,21 @@ def _data_show(arguments: argparse.Namespace) -> None:
     emit(arguments, record, "\n".join(lines))
 
 
+def _data_check(arguments: argparse.Namespace) -> None:
+    from tuner.data._findings import refuse_faults
+    from tuner.data.check import check_data
+    from tuner.progress import Progress
+    from zoo._errors import BadData
+
+    with Progress("checking pictures", unit="img") as progress:
+        report = check_data(arguments.data, task=arguments.task, format=arguments.format, progress=progress.update_to)
+    emit(arguments, report.record(), report.text())
+    if report.obstacle is not None:
+        raise BadData(report.obstacle)
+    if arguments.strict:
+        refuse_faults(report.faults, arguments.data)
+
+
 def add_commands(commands: Any) -> None:
     """Register `sweep` and `data`; named in the entry point group `zoo.commands`."""
     sweeping = add_command(
@@ -197,3 +212,15 @@ def add_commands(commands: Any) -> None:
     showing.add_argument("--limit", type=positive, metavar="N", help="open at most N training pictures")
     showing.add_argument("--seed", type=seed, default=0)
     showing.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="PNG to write")
+
+    checking = add_command(
+        actions,
+        "check",
+        _data_check,
+        "report what a data set holds and everything wrong with it",
+        ["zoo data check DIR", "zoo data check DIR --task face-detection --strict --json"],
+    )
+    checking.add_argument("data", metavar="DATA", help="a folder, or 'synthetic'")
+    checking.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
+    add_format_option(checking)
+    checking.add_argument("--strict", action="store_true", help="exit with 2 when anything would be left out")

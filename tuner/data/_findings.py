@@ -46,6 +46,9 @@ class Finding:
     file: str
     sentence: str
 
+    def __post_init__(self) -> None:
+        assert self.kind in FAULTS or self.kind in REMARKS, self.kind
+
     @property
     def is_fault(self) -> bool:
         return self.kind in FAULTS

@@ -43,6 +43,9 @@ FORMATS = tuple(_FORMATS)
 ANNOTATED = tuple(name for name in FORMATS if name not in ("identities", "classes"))
 """Formats with boxes."""
 
+MAX_CLASSES = 100
+"""More folders of pictures than these are taken for people, not for classes."""
+
 FORMATS_OF_TASK = {
     FACE_DETECTION: ANNOTATED,
     OBJECT_DETECTION: ANNOTATED,
@@ -56,6 +59,20 @@ def check_format(format: str | None) -> None:
     """Raise UnknownName for a format that does not exist."""
     if format is not None and format not in FORMATS:
         raise unknown("format", format, FORMATS, f"Formats are: {', '.join(FORMATS)}.")
+
+
+def fitting_task(folder: Path, format: str | None) -> str:
+    """Return the task that the folder's format suits, for when none is asked: boxes detect, folders recognise.
+
+    Many folders of pictures are people, few are classes.
+    """
+    names = ANNOTATED if format is None else (format,)
+    if any(_FORMATS[name].is_present(folder) for name in names if name in ANNOTATED):
+        return OBJECT_DETECTION
+    if format == "identities" or (format is None and folders.count_folders(folder) > MAX_CLASSES):
+        return FACE_RECOGNITION
+    is_folders = format == "classes" or folders.is_folders(folder)
+    return OBJECT_RECOGNITION if is_folders else OBJECT_DETECTION
 
 
 def read_folder(folder: Path, task: str, format: str | None, labels: Sequence[str] | None) -> tuple[Loaded, str]:

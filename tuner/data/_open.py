@@ -52,7 +52,7 @@ def open_dataset(
     folder = Path(location)
     loaded, chosen = read_folder(folder, task, format, labels)
     refuse_unknown_classes(loaded)
-    check_loaded(folder, loaded)
+    check_loaded(folder, sum(len(samples) for samples in loaded.splits.values()), loaded.bad_pictures)
     limits = {"train": limit, "val": val_limit}
     dataset = arrange(loaded, name=folder.resolve().name, format=chosen, task=task, limits=limits, seed=seed)
     if strict:
@@ -77,9 +77,11 @@ def refuse_unknown_classes(loaded: Loaded) -> None:
             raise BadData(finding.sentence)
 
 
-def check_loaded(folder: Path, loaded: Loaded) -> None:
-    """Raise BadData for a data set without pictures, and for one with too many that cannot be used."""
-    good, bad = sum(len(samples) for samples in loaded.splits.values()), len(loaded.bad_pictures)
-    if not good + bad:
+def check_loaded(folder: Path, good: int, bad: Sequence[str]) -> None:
+    """Raise BadData for a data set without pictures, and for one with too many that cannot be used.
+
+    `good` counts the pictures that can be, `bad` holds a sentence for each of the others.
+    """
+    if not good and not bad:
         raise BadData(f"Data folder {folder} holds annotations for no picture at all. Export it again with pictures.")
-    check_bad_share(bad, good + bad, loaded.bad_pictures)
+    check_bad_share(len(bad), good + len(bad), bad)

@@ -64,6 +64,25 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, error) from None
 
 
+def picture_traits(path: Path) -> list[str]:
+    """Return what a reader of pictures may trip over, as kinds of remarks: 'exif-rotation', 'cmyk', '16-bit', 'alpha'.
+
+    Nothing for a file that cannot be opened, of which `read_picture` tells.
+    """
+    try:
+        with Image.open(path) as image:
+            raw_modes = [str(tile[3]) for tile in image.tile]
+            has = {
+                "exif-rotation": image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1),
+                "cmyk": image.mode == "CMYK",
+                "16-bit": image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes),
+                "alpha": image.has_transparency_data,
+            }
+    except _UNREADABLE:
+        return []
+    return [kind for kind, is_present in has.items() if is_present]
+
+
 def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
     """Decode one picture file.
 

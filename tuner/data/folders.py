@@ -23,6 +23,11 @@ def is_folders(folder: Path) -> bool:
     return bool(_roots(folder))
 
 
+def count_folders(folder: Path) -> int:
+    """Return how many folders of pictures there are."""
+    return sum(len(_folders(root)) for root in _roots(folder).values())
+
+
 def load_classes(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read a folder of class folders.
 
