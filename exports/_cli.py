@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuner._cli import add_sweep_options, sweep_arguments
+from tuner._cli import add_format_option, add_strict_option, add_sweep_options, sweep_arguments
 from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._options import model_options
@@ -59,7 +59,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
     measured, saved = [], None
     if arguments.pairs is None or arguments.data is not None:
-        findings = run_over(loaded, open_labelled(loaded, arguments.data, arguments.split, arguments.limit))
+        labelled = open_labelled(
+            loaded, arguments.data, arguments.split, arguments.limit, format=arguments.format, strict=arguments.strict
+        )
+        findings = run_over(loaded, labelled)
         measured += measure_all(findings, arguments.iou, arguments.min_face)
         saved = save_detections(findings, saving) if saving is not None else None
     elif arguments.limit is not None:
@@ -164,6 +167,8 @@ def add_commands(commands: Any) -> None:
     )
     evaluating.add_argument("target", type=Path, metavar="TARGET", help="artifact folder, run folder or .keras file")
     evaluating.add_argument("--data", metavar="DATA", help="a folder, or 'synthetic'; default: what it was trained on")
+    add_format_option(evaluating)
+    add_strict_option(evaluating)
     evaluating.add_argument("--split", default="val", help="val (default) or train")
     evaluating.add_argument("--limit", type=positive, metavar="N", help="measure on the first N pictures")
     evaluating.add_argument(

@@ -15,6 +15,7 @@ import numpy as np
 
 from exports.load import Loaded
 from tuner.data import Dataset, Decoded, Sample, cache_folder, decode, open_dataset
+from tuner.data._findings import refuse_faults
 from tuner.data._pictures import read_picture
 from tuner.data.pairs import read_pairs
 from tuner.learners import DetectionLearner, EmbeddingLearner, learner_for
@@ -74,21 +75,32 @@ class Labelled:
 
 
 def open_labelled(
-    loaded: Loaded, data: str | None = None, split: str = "val", limit: int | None = None, seed: int | None = None
+    loaded: Loaded,
+    data: str | None = None,
+    split: str = "val",
+    limit: int | None = None,
+    seed: int | None = None,
+    format: str | None = None,
+    strict: bool = False,
 ) -> Labelled:
     """Open and decode one split of `data` for the task and input of a network; left out, the data it was trained on.
 
-    `seed` decides which pictures 'synthetic' generates; left out, it is that of the training.
+    `seed` decides which pictures 'synthetic' generates; left out, it is that of the training. `format` is that of a
+    folder that holds more than one; data of the training are opened in the format that they were trained in.
 
-    Raises BadData when the data does not have that split or labels classes that the network does not know.
+    Raises BadData when the data does not have that split or labels classes that the network does not know, and with
+    `strict` for whatever would be left out.
     """
-    data = data or loaded.trained_on
+    if data is None:
+        data, format = loaded.trained_on, format or loaded.trained_format
     if data is None:
         raise BadData(
             f"The data that '{loaded.spec.name}' was trained on is not known here. Name a folder with --data, or "
             f"'synthetic' for generated pictures."
         )
-    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed if seed is None else seed)
+    dataset = open_dataset(
+        data, task=loaded.spec.task, seed=loaded.seed if seed is None else seed, format=format, strict=strict
+    )
     if split not in dataset.splits:
         raise BadData(f"{data} has no split '{split}'; it has {', '.join(dataset.splits)}. Choose one with --split.")
     if loaded.labels and dataset.labels != loaded.labels:
@@ -100,6 +112,8 @@ def open_labelled(
         pictures = decode(
             dataset.splits[split][:limit], loaded.spec.inputs, progress=progress.update_to, cache=cache_folder()
         )
+    if strict:
+        refuse_faults(pictures.skipped, data)
     tell_data(dataset, {split: len(pictures)})
     tell_skipped([*dataset.skipped, *pictures.skipped])
     return Labelled(dataset, split, pictures)

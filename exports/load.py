@@ -17,7 +17,7 @@ import zoo
 from exports.graph_model import read_graph_weights
 from exports.manifest import MANIFEST_FILE, read_manifest
 from exports.network import export_network
-from tuner.data import SYNTHETIC
+from tuner.data import FORMATS, SYNTHETIC
 from tuner.runs import RunFolder
 from zoo._errors import BadArtifact, ZooError
 from zoo._specs import ModelSpec
@@ -27,7 +27,8 @@ from zoo._specs import ModelSpec
 class Loaded:
     """A network ready to predict. `labels` is empty for embeddings and where the file does not tell them.
 
-    `trained_on` is where the training data lie, None where that is not known; `seed` is that of the training.
+    `trained_on` is where the training data lie, None where that is not known, and `trained_format` the format that
+    they were read in, None for generated ones; `seed` is that of the training.
     """
 
     network: keras.Model
@@ -35,6 +36,7 @@ class Loaded:
     labels: tuple[str, ...]
     precision: str
     trained_on: str | None = None
+    trained_format: str | None = None
     seed: int = 0
 
 
@@ -47,7 +49,9 @@ def load_target(path: Path) -> Loaded:
     if (path / "run.json").exists():
         record = RunFolder.open(path).record()
         loaded = _load_keras_file(path / "winner.keras", labels=tuple(record["data"]["labels"]))
-        return replace(loaded, trained_on=record["data"]["location"], seed=record["seed"])
+        data = record["data"]
+        trained_format = data.get("format") if data.get("format") in FORMATS else None
+        return replace(loaded, trained_on=data["location"], trained_format=trained_format, seed=record["seed"])
     raise ZooError(
         f"{path} is neither a published artifact, a run folder nor a .keras file. 'zoo find' lists artifacts, "
         f"'zoo sweep' prints its run folder."

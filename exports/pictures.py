@@ -21,7 +21,7 @@ NUM_CANDIDATES = 24
 TILE_PX = 320
 
 
-def draw_findings(artifact: Path, data: str, output: Path) -> Path | None:
+def draw_findings(artifact: Path, data: str, output: Path, format: str | None = None) -> Path | None:
     """Draw an artifact's detections on validation pictures that show something, and write one PNG.
 
     Returns the path, or None for a model that finds no boxes.
@@ -29,7 +29,7 @@ def draw_findings(artifact: Path, data: str, output: Path) -> Path | None:
     loaded = load_artifact(artifact)
     if not isinstance(loaded.spec.head, GridHead):
         return None
-    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed)
+    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed, format=format)
     labelled = [sample for sample in dataset.splits["val"] if len(sample.boxes_px)][:NUM_CANDIDATES]
     samples = sorted(labelled, key=lambda sample: -len(sample.boxes_px))[:NUM_PICTURES]
     if not samples:

@@ -62,7 +62,7 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
-    labelled = open_labelled(source, data)
+    labelled = open_labelled(source, data, format=source.trained_format)
     before = measure(source, labelled)
     network = export_network(source.network)
     weights = quantize_weights(

@@ -20,7 +20,8 @@ def run_model(
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
     done = publish(result.folder, store, precision=precision)
-    picture = draw_findings(done.folder, sweep_options["data"], result.folder / "findings.png")
+    data, format = sweep_options["data"], sweep_options.get("format")
+    picture = draw_findings(done.folder, data, result.folder / "findings.png", format)
     print(f"{model}: verifying {done.folder}", file=sys.stderr)
     checked = verify(done.folder)
     if not checked.passed:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from _builders import write_coco, write_voc
 
 from exports.manifest import MANIFEST_FILE
 from zoo._cli import main
@@ -41,9 +42,12 @@ def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("command", ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo"])
+COMMANDS = ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo", "data show", "data check"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_help_ends_with_examples(command: str, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, _ = zoo(capfd, command, "--help")
+    code, out, _ = zoo(capfd, *command.split(), "--help")
     assert code == 0
     assert out.rstrip().splitlines()[-1].strip().startswith(f"zoo {command}")
     assert "--json" in out
@@ -213,6 +217,7 @@ def test_data_show_draws_a_picture(tmp_path: Path, capfd: pytest.CaptureFixture[
         (["evaluate", "nothing.keras"], "There is no file"),
         (["find", "--store", "no/such/store"], "There is no catalog.json"),
         (["data", "show", "no/such/folder", "-o", "x.png"], "no/such/folder"),
+        (["data", "show", ".", "--format", "cocoo", "-o", "x.png"], "Did you mean 'coco'"),
     ],
 )
 def test_a_mistake_is_one_sentence(
@@ -270,6 +275,31 @@ def test_one_bad_image_among_good_ones_is_counted_reported_and_skipped(
     assert "3.png" in run["data"]["skipped"][0]
     assert "1 skipped" in err
     assert "3.png" in err
+
+
+def test_a_chosen_format_is_kept_for_later_steps(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_voc(write_coco(tmp_path / "data"))
+    words = ("pebble_cls_48", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--json")
+    assert "2 formats: coco, voc. Choose one with --format" in refused(capfd, "sweep", *words)
+    assert not (tmp_path / "runs").exists()
+    code, text, _ = zoo(capfd, "sweep", *words, "--format", "coco")
+    assert code == 0
+    run = json.loads(text)["run"]
+    assert json.loads((Path(run) / "run.json").read_text())["data"]["format"] == "coco"
+    assert zoo(capfd, "evaluate", run)[0] == 0
+    assert "2 formats" in refused(capfd, "evaluate", run, "--data", folder)
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    assert zoo(capfd, "publish", run, "--data", moved, "--store", tmp_path / "store")[0] == 0
+    assert "2 formats" in refused(capfd, "data", "show", folder, "-o", tmp_path / "x.png")
+    assert zoo(capfd, "data", "show", folder, "--format", "coco", "-o", tmp_path / "x.png")[0] == 0
+
+
+def test_strict_refuses_one_bad_picture_before_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = write_coco(tmp_path / "data")
+    (folder / "images" / "train3.png").write_bytes(b"no picture")
+    words = ("pebble_cls_48", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--strict")
+    assert "nothing to be left out, but 1 would be" in refused(capfd, "sweep", *words)
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,26 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", default=DEFAULT_DATA, metavar="DATA", help="a folder, or 'synthetic' (default), the embedded data"
     )
+    add_format_option(parser)
+    add_strict_option(parser)
     parser.add_argument("--limit", type=positive, metavar="N", help="train on at most N pictures")
     parser.add_argument("--seed", type=seed, default=0, help="decides data choice, weights and trials (default 0)")
+
+
+def add_format_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--format`, for folders that hold more than one; its values are `tuner.data.FORMATS`."""
+    parser.add_argument(
+        "--format",
+        metavar="F",
+        help="how DATA is written: coco, voc, yolo, wider, identities or classes; told by itself",
+    )
+
+
+def add_strict_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--strict`, which refuses what would be left out."""
+    parser.add_argument(
+        "--strict", action="store_true", help="refuse data with anything wrong instead of leaving it out"
+    )
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
@@ -75,6 +93,8 @@ def sweep_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
         ) from None
     return {
         "data": arguments.data,
+        "format": arguments.format,
+        "strict": arguments.strict,
         "trials": arguments.trials,
         "epochs": arguments.epochs,
         "limit": arguments.limit,
@@ -134,7 +154,9 @@ def _data_show(arguments: argparse.Namespace) -> None:
         task, inputs = spec.task, spec.inputs
     if arguments.output.suffix.lower() not in PICTURE_SUFFIXES or arguments.output.is_dir():
         raise ZooError(f"Cannot draw into {arguments.output}. Name a file that ends in {', '.join(PICTURE_SUFFIXES)}.")
-    dataset = open_dataset(arguments.data, task=task, limit=arguments.limit, seed=arguments.seed)
+    dataset = open_dataset(
+        arguments.data, task=task, limit=arguments.limit, seed=arguments.seed, format=arguments.format
+    )
     if arguments.split not in dataset.splits:
         raise BadData(f"{arguments.data} has no split '{arguments.split}'; it has {', '.join(dataset.splits)}.")
     if arguments.augment is not None:
@@ -158,6 +180,21 @@ def _data_show(arguments: argparse.Namespace) -> None:
         f"picture: {arguments.output}",
     ]
     emit(arguments, record, "\n".join(lines))
+
+
+def _data_check(arguments: argparse.Namespace) -> None:
+    from tuner.data._findings import refuse_faults
+    from tuner.data.check import check_data
+    from tuner.progress import Progress
+    from zoo._errors import BadData
+
+    with Progress("checking pictures", unit="img") as progress:
+        report = check_data(arguments.data, task=arguments.task, format=arguments.format, progress=progress.update_to)
+    emit(arguments, report.record(), report.text())
+    if report.obstacle is not None:
+        raise BadData(report.obstacle)
+    if arguments.strict:
+        refuse_faults(report.faults, arguments.data)
 
 
 def add_commands(commands: Any) -> None:
@@ -193,8 +230,21 @@ def add_commands(commands: Any) -> None:
     showing.add_argument(
         "--augment", metavar="NAME", help="change the pictures as a training does: light, scenes or portraits"
     )
+    add_format_option(showing)
     showing.add_argument("--split", default="train", help="train (default) or val")
     showing.add_argument("--count", type=positive, default=24, metavar="N", help="pictures to draw (default 24)")
     showing.add_argument("--limit", type=positive, metavar="N", help="open at most N training pictures")
     showing.add_argument("--seed", type=seed, default=0)
     showing.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="PNG to write")
+
+    checking = add_command(
+        actions,
+        "check",
+        _data_check,
+        "report what a data set holds and everything wrong with it",
+        ["zoo data check DIR", "zoo data check DIR --task face-detection --strict --json"],
+    )
+    checking.add_argument("data", metavar="DATA", help="a folder, or 'synthetic'")
+    checking.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
+    add_format_option(checking)
+    checking.add_argument("--strict", action="store_true", help="exit with 2 when anything would be left out")

@@ -19,6 +19,7 @@ import zoo
 from tuner.augment import Augmentation, augment, augmentation_named
 from tuner.batches import keypoint_names
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
+from tuner.data._findings import refuse_faults
 from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, TRIALS, Space
 from tuner.learners import CustomLoss, CustomLossLearner, learner_for
 from tuner.progress import Progress, tell_data, tell_skipped
@@ -81,6 +82,8 @@ def sweep(
     model: str,
     *,
     data: str = "synthetic",
+    format: str | None = None,
+    strict: bool = False,
     trials: int = TRIALS,
     epochs: int = EPOCHS,
     limit: int | None = None,
@@ -93,11 +96,12 @@ def sweep(
 ) -> SweepResult:
     """Search batch size and learning rate for a registered model and keep the best network.
 
-    `limit` keeps that many training pictures, and a quarter as many to choose by. `loss(targets, outputs)` -> scalar
-    takes the place of the task's loss; both arguments map names to tensors. `augmentation` says how training pictures
-    are changed, by a name of `tuner.augment.AUGMENTATIONS` or in full. Progress goes to stderr. Raises ZooError
-    for a mistake in the request (unknown model or option, unusable data or loss, over budget) before any training, and
-    when every trial failed.
+    `format` is that of a data folder that holds more than one; with `strict`, whatever would be left out of the data is
+    an error. `limit` keeps that many training pictures, and a quarter as many to choose by. `augmentation` says how
+    training pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or in full. `loss(targets, outputs)` ->
+    scalar takes the place of the task's loss; both arguments map names to tensors. Progress goes to stderr. Raises
+    ZooError for a mistake in the request (unknown model or option, unusable data or loss, over budget) before any
+    training, and when every trial failed.
     """
     if trials < 1 or epochs < 1:
         raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {trials} and {epochs}.")
@@ -106,7 +110,9 @@ def sweep(
         augmentation = augmentation_named(augmentation)
     base = Recipe(batch_size=1, epochs=epochs, seed=seed, augmentation=augmentation)
     val_limit = None if limit is None else max(limit // VAL_SHARE, MIN_VAL)
-    dataset = open_dataset(data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed)
+    dataset = open_dataset(
+        data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed, format=format, strict=strict
+    )
     if spec.task in (OBJECT_DETECTION, OBJECT_RECOGNITION, FACE_GATE):
         options.setdefault("num_classes", len(dataset.labels))
         if options["num_classes"] != len(dataset.labels):
@@ -121,6 +127,8 @@ def sweep(
 
     train = _decode(dataset, "train", augmentation.kept_at(spec.inputs, dataset.splits["train"]), model)
     val = _decode(dataset, "val", spec.inputs, model)
+    if strict:
+        refuse_faults([*train.skipped, *val.skipped], data)
     if isinstance(learner, CustomLossLearner):
         first = np.arange(min(CHECKED_PICTURES, len(train)))
         batch = augment(train, first, spec.inputs, augmentation, keypoint_names(spec), np.random.default_rng(seed))

@@ -39,7 +39,11 @@ class BadData(ZooError):
 
 
 class BadImage(BadData):
-    """One picture that cannot be read; loaders skip and count it when others are good."""
+    """One picture that cannot be read; loaders skip and count it when others are good. `kind` says why in a word."""
+
+    def __init__(self, sentence: str, kind: str = "unreadable") -> None:
+        super().__init__(sentence)
+        self.kind = kind
 
 
 class BadArtifact(ZooError):

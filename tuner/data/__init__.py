@@ -1,6 +1,6 @@
 """Labelled pictures: opened from a folder or generated, then decoded to the size that a model takes.
 
-    dataset = open_dataset("synthetic", task="face-detection")     or a folder: COCO, VOC, YOLO, one per class
+    dataset = open_dataset("synthetic", task="face-detection")     or a folder: COCO, VOC, YOLO, WIDER, one per class
     train = decode(dataset.splits["train"], spec.inputs)           arrays; coordinates in fractions of the input
 
 Formats are told apart by what a folder holds. `tuner.data.show` draws samples, `tuner.data.pairs` makes and reads
@@ -9,7 +9,8 @@ verification pairs. NumPy and Pillow only: no framework is imported here.
 
 from tuner.data._cache import CACHE_VARIABLE, cache_folder
 from tuner.data._decode import decode
-from tuner.data._open import FORMATS, SYNTHETIC, open_dataset
+from tuner.data._formats import FORMATS
+from tuner.data._open import SYNTHETIC, open_dataset
 from tuner.data._types import Dataset, Decoded, Sample
 
 __all__ = [

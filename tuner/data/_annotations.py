@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from tuner.data._findings import Finding
 from tuner.data._types import Sample
 from zoo._errors import BadData
 
+MAX_BEYOND_PX = 1.0
+"""Boxes of annotation tools reach this far beyond a picture by rounding."""
+
 MAX_BAD_SHARE = 0.1
 """A larger share of bad pictures means that the data set is broken, not a few of its files."""
+
+_REPR = reprlib.Repr()
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 40
 
 UNSPLIT = "all"
 """Name of the one split of a data set that brings none; `open_dataset` divides it."""
@@ -31,20 +40,47 @@ class Box:
 
 @dataclass
 class Loaded:
-    """What a loader read. `splits` holds 'train' and 'val', or 'all' alone; `files` the picture file
-    behind each key; `skipped` one sentence per bad item."""
+    """What a loader read. `splits` holds 'train' and 'val', or 'all' in their place; `files` the picture file
+    behind each key; `findings` what is wrong; `bad_pictures` the sentences about pictures that are left out."""
 
     labels: tuple[str, ...]
     keypoints: tuple[str, ...] = ()
     splits: dict[str, list[Sample]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
-    skipped: list[str] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
     bad_pictures: list[str] = field(default_factory=list)
 
-    def skip_picture(self, sentence: str) -> None:
+    def note(self, kind: str, file: Path | str, sentence: str) -> None:
+        """Note something wrong with an annotation; a fault is left out."""
+        self.findings.append(Finding(kind, str(file), sentence))
+
+    def skip_picture(self, kind: str, file: Path | str, sentence: str) -> None:
         """Note a picture that is left out; counts towards the share that makes the whole data set bad."""
-        self.skipped.append(sentence)
+        self.note(kind, file, sentence)
         self.bad_pictures.append(sentence)
+
+    def unknown_class(self, source: Path, name: object, known: Sequence[str]) -> None:
+        """Note an annotation of a class that is not declared; `open_dataset` refuses the first."""
+        shown = name if isinstance(name, str) else brief(name)
+        self.note(
+            "unknown-class",
+            source,
+            f"{source} uses the class '{shown}', which is not declared. Known classes: {listing(known)}. "
+            f"Correct the annotation or declare the class.",
+        )
+
+    def place_box(
+        self, source: Path, picture: str, xyxy: Sequence[float], size_px: tuple[int, int]
+    ) -> tuple[float, float, float, float] | None:
+        """Clip a box in pixels to its picture of (height, width), or note why it is left out and return None."""
+        placed = clip_box(xyxy, *size_px)
+        if isinstance(placed, BoxFault):
+            self.note(placed.kind, source, f"{source}: a box of '{picture}' {placed.reason}; the box is left out.")
+            return None
+        beyond = max(abs(given - kept) for given, kept in zip(xyxy, placed, strict=True))
+        if beyond > MAX_BEYOND_PX:
+            self.note("clipped", source, f"{source}: a box of '{picture}' reaches {beyond:.0f} pixels beyond it.")
+        return placed
 
 
 def make_sample(
@@ -80,35 +116,34 @@ def declared_size(height: object, width: object) -> tuple[int, int] | None:
     return int(size[0]), int(size[1])
 
 
-def clip_box(xyxy: Sequence[float], height_px: int, width_px: int) -> tuple[float, float, float, float] | str:
+class BoxFault(NamedTuple):
+    """Why a box cannot be one: kind of finding, and the reason in words."""
+
+    kind: str
+    reason: str
+
+
+def clip_box(xyxy: Sequence[float], height_px: int, width_px: int) -> tuple[float, float, float, float] | BoxFault:
     """Clip a box to its picture. Returns the box, or the reason why it cannot be one."""
     if not all(math.isfinite(value) for value in xyxy):
-        return "holds a value that is not a finite number"
+        return BoxFault("not-finite", "holds a value that is not a finite number")
     x_min, y_min, x_max, y_max = xyxy
     if x_max <= x_min or y_max <= y_min:
-        return "has no area"
+        return BoxFault("no-area", "has no area")
     if x_min >= width_px or y_min >= height_px or x_max <= 0 or y_max <= 0:
-        return f"lies outside the picture of {width_px}x{height_px} pixels"
+        return BoxFault("outside-picture", f"lies outside the picture of {width_px}x{height_px} pixels")
     return max(x_min, 0.0), max(y_min, 0.0), min(x_max, float(width_px)), min(y_max, float(height_px))
 
 
-def box_sentence(source: Path, picture: str, reason: str) -> str:
-    """The sentence for a box that is left out."""
-    return f"{source}: a box of '{picture}' {reason}; the box is left out."
+def brief(value: object) -> str:
+    """What a file holds, for a message: short, however long or deep it is."""
+    return _REPR.repr(value)
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
     """Names for a message, at most a dozen of them."""
     names = list(names)
     return (", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")) or "none"
-
-
-def unknown_class(source: Path, name: object, known: Sequence[str]) -> BadData:
-    """The error for an annotation of a class that is not declared."""
-    return BadData(
-        f"{source} uses the class '{name}', which is not declared. Known classes: {listing(known)}. "
-        f"Correct the annotation or declare the class."
-    )
 
 
 def check_bad_share(bad: int, total: int, sentences: Sequence[str]) -> None:

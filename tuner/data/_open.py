@@ -2,57 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from tuner.data import coco, folders, voc, yolo
-from tuner.data._annotations import UNSPLIT, Loaded, check_bad_share, listing
-from tuner.data._crops import crop_boxes
-from tuner.data._gate import cut_evenly, has_both_kinds
-from tuner.data._splits import choose_val, file_hash, limit_identities, limit_pictures, name_hash
-from tuner.data._types import Dataset, Sample
-from zoo._errors import BadData, unknown
-from zoo._specs import (
-    FACE_DETECTION,
-    FACE_GATE,
-    FACE_RECOGNITION,
-    GATE_LABELS,
-    OBJECT_DETECTION,
-    OBJECT_RECOGNITION,
-    check_task,
-)
+from tuner.data._annotations import Loaded, check_bad_share
+from tuner.data._arrange import arrange
+from tuner.data._findings import refuse_faults
+from tuner.data._formats import check_format, read_folder
+from tuner.data._types import Dataset
+from zoo._errors import BadData
+from zoo._specs import check_task
 
 SYNTHETIC = "synthetic"
-ANNOTATED = ("coco", "voc", "yolo")
-FORMATS = (*ANNOTATED, "identities", "classes")
-
-FORMATS_OF_TASK = {
-    FACE_DETECTION: ANNOTATED,
-    OBJECT_DETECTION: ANNOTATED,
-    FACE_RECOGNITION: ("identities",),
-    OBJECT_RECOGNITION: ("classes", *ANNOTATED),
-    FACE_GATE: ANNOTATED,
-}
-
-_LAYOUTS = {
-    "coco": "'train.json' and 'val.json' with 'images/'",
-    "voc": "'JPEGImages/', 'Annotations/' and 'ImageSets/'",
-    "yolo": "'data.yaml' with 'images/' and 'labels/'",
-    "identities": "one folder of pictures per identity",
-    "classes": "one folder of pictures per class",
-}
-
-_RECOGNISERS = {
-    "voc": voc.is_voc,
-    "coco": coco.is_coco,
-    "yolo": yolo.is_yolo,
-    "classes": folders.is_folders,
-    "identities": folders.is_folders,
-}
 
 
 def open_dataset(
@@ -64,6 +25,7 @@ def open_dataset(
     seed: int = 0,
     format: str | None = None,
     labels: Sequence[str] | None = None,
+    strict: bool = False,
 ) -> Dataset:
     """Open labelled pictures for a task, without decoding them.
 
@@ -76,7 +38,7 @@ def open_dataset(
     class keeps its share; of identities, as many as possible are kept, with eight pictures each and two at least,
     which can end one picture short. Generated data come in any size, 512 and 128 pictures by default. `seed`
     decides which pictures are kept or generated, never how a folder is divided. `labels` fixes the classes and
-    their order: any other class is an error.
+    their order: any other class is an error. With `strict`, so is each annotation that would be left out.
 
     Raises: BadData for a folder that cannot be used, saying why; UnknownName for an unknown task or format.
     """
@@ -84,41 +46,18 @@ def open_dataset(
     for name, count in (("limit", limit), ("val_limit", val_limit)):
         if count is not None and count < 1:
             raise BadData(f"{name} is a number of pictures, got {count}. Use 1 or more, or leave it out.")
-    if format is not None and format not in FORMATS:
-        raise unknown("format", format, FORMATS, f"Formats are: {', '.join(FORMATS)}.")
+    check_format(format)
     if str(location) == SYNTHETIC and format is None:
         return _open_synthetic(task, limit, val_limit, seed, labels)
     folder = Path(location)
-    loaded, chosen = _load(folder, task, format, labels)
-    _check_loaded(folder, loaded)
-    splits = _divide(loaded, task)
-    names = loaded.labels
-    notes = []
-    if UNSPLIT in loaded.splits:
-        counts = {split: len(samples) for split, samples in splits.items()}
-        notes.append(f"{folder} brings no splits: {counts['val']} of {sum(counts.values())} pictures are kept for val.")
-    if task in (FACE_DETECTION, FACE_GATE) and names != ("face",):
-        notes.append(f"All classes of {folder} count as faces: {listing(names)}.")
-    if task == FACE_DETECTION:
-        splits, names = (
-            {split: [_as_faces(sample) for sample in samples] for split, samples in splits.items()},
-            ("face",),
-        )
-    if task == OBJECT_RECOGNITION and chosen != "classes":
-        splits = _crop(splits, loaded)
-    _check_trainable(folder, task, splits, names)
-    if task == FACE_GATE:
-        splits, names = _cut_for_gate(folder, splits, loaded), GATE_LABELS
+    loaded, chosen = read_folder(folder, task, format, labels)
+    refuse_unknown_classes(loaded)
+    check_loaded(folder, sum(len(samples) for samples in loaded.splits.values()), loaded.bad_pictures)
     limits = {"train": limit, "val": val_limit}
-    return Dataset(
-        name=folder.resolve().name,
-        format=chosen,
-        labels=names,
-        splits={split: _limit(samples, limits[split], task, seed) for split, samples in splits.items()},
-        keypoints=loaded.keypoints,
-        skipped=tuple(loaded.skipped),
-        notes=tuple(notes),
-    )
+    dataset = arrange(loaded, name=folder.resolve().name, format=chosen, task=task, limits=limits, seed=seed)
+    if strict:
+        refuse_faults(dataset.skipped, str(location))
+    return dataset
 
 
 def _open_synthetic(
@@ -131,110 +70,18 @@ def _open_synthetic(
     return synthetic.generate(task, limit or synthetic.TRAIN_PICTURES, val_limit or synthetic.VAL_PICTURES, seed)
 
 
-def _load(folder: Path, task: str, format: str | None, labels: Sequence[str] | None) -> tuple[Loaded, str]:
-    """Recognise the format, check that it serves the task, read it."""
-    allowed = FORMATS_OF_TASK[task]
-    layouts = "; ".join(f"{name}: {_LAYOUTS[name]}" for name in allowed)
-    if not folder.is_dir():
-        what = "is a file" if folder.exists() else "does not exist"
-        raise BadData(f"Data folder {folder} {what}. Give a folder, or 'synthetic' for generated pictures.")
-    try:
-        entries = sorted(path.name for path in folder.iterdir())
-    except OSError as error:
-        raise BadData(f"Data folder {folder} cannot be read ({error.strerror}). Change its permissions.") from None
-    if not entries:
-        raise BadData(f"Data folder {folder} is empty. For {task} it holds one of: {layouts}.")
-    recognised = [name for name, is_present in _RECOGNISERS.items() if format in (None, name) and is_present(folder)]
-    if not recognised:
-        wanted = f"data of the format {format}" if format else "data of any known format"
-        raise BadData(
-            f"Data folder {folder} holds no {wanted}; it holds {listing(entries, most=5)}. For {task} it needs one of: "
-            f"{layouts}."
-        )
-    is_annotated = recognised[0] in ANNOTATED  # their picture folders would pass as classes
-    found = recognised[0] if is_annotated else next((name for name in recognised if name in allowed), recognised[0])
-    if found not in allowed:
-        raise BadData(
-            f"Data folder {folder} has the format {found} ({_LAYOUTS[found]}), which does not fit the task {task}. It "
-            f"takes: {layouts}."
-        )
-    if found == "identities":
-        if labels is not None:
-            raise BadData("Identities are not classes, so labels does not apply to them. Leave it out.")
-        return folders.load_identities(folder), found
-    loaders = {"coco": coco.load_coco, "voc": voc.load_voc, "yolo": yolo.load_yolo, "classes": folders.load_classes}
-    return loaders[found](folder, labels), found
+def refuse_unknown_classes(loaded: Loaded) -> None:
+    """Raise BadData for the first annotation of a class that is not declared: nothing says what it should be."""
+    for finding in loaded.findings:
+        if finding.kind == "unknown-class":
+            raise BadData(finding.sentence)
 
 
-def _check_loaded(folder: Path, loaded: Loaded) -> None:
-    good, bad = sum(len(samples) for samples in loaded.splits.values()), len(loaded.bad_pictures)
-    if not good + bad:
+def check_loaded(folder: Path, good: int, bad: Sequence[str]) -> None:
+    """Raise BadData for a data set without pictures, and for one with too many that cannot be used.
+
+    `good` counts the pictures that can be, `bad` holds a sentence for each of the others.
+    """
+    if not good and not bad:
         raise BadData(f"Data folder {folder} holds annotations for no picture at all. Export it again with pictures.")
-    check_bad_share(bad, good + bad, loaded.bad_pictures)
-
-
-def _divide(loaded: Loaded, task: str) -> dict[str, list[Sample]]:
-    """Return the splits that the data bring, or divide them by hash."""
-    if UNSPLIT not in loaded.splits:
-        return loaded.splits
-    samples = loaded.splits[UNSPLIT]
-    if task == FACE_RECOGNITION:
-        hashes = [name_hash(loaded.labels[sample.label]) for sample in samples]
-        val = choose_val(hashes, at_least=2)
-    else:
-        hashes = [file_hash(loaded.files[sample.key]) for sample in samples]
-        of_label: dict[int, list[str]] = defaultdict(list)
-        for sample, digest in zip(samples, hashes, strict=True):
-            of_label[sample.label].append(digest)
-        val = set().union(*(choose_val(of_class) for of_class in of_label.values()))
-    splits: dict[str, list[Sample]] = {"train": [], "val": []}
-    for sample, digest in zip(samples, hashes, strict=True):
-        splits["val" if digest in val else "train"].append(sample)
-    return splits
-
-
-def _as_faces(sample: Sample) -> Sample:
-    return replace(sample, classes=np.zeros_like(sample.classes))
-
-
-def _crop(splits: dict[str, list[Sample]], loaded: Loaded) -> dict[str, list[Sample]]:
-    cropped = {}
-    for split, samples in splits.items():
-        cropped[split], sentences = crop_boxes(samples)
-        loaded.skipped += [f"In {split}, {sentence}" for sentence in sentences]
-    loaded.keypoints = ()
-    return cropped
-
-
-def _cut_for_gate(folder: Path, splits: dict[str, list[Sample]], loaded: Loaded) -> dict[str, list[Sample]]:
-    squares = {}
-    for split, samples in splits.items():
-        squares[split], sentences = cut_evenly(samples)
-        loaded.skipped += [f"In {split}, {sentence}" for sentence in sentences]
-        if not has_both_kinds(squares[split]):
-            raise BadData(
-                f"The pictures of {folder} in the split '{split}' give no squares with a face, or none without one. "
-                f"Add pictures with room beside the faces, or without any."
-            )
-    loaded.keypoints = ()
-    return squares
-
-
-def _check_trainable(folder: Path, task: str, splits: dict[str, list[Sample]], names: tuple[str, ...]) -> None:
-    for split in ("train", "val"):
-        if not splits[split]:
-            raise BadData(
-                f"Data folder {folder} has no usable picture for '{split}'. Add some, or leave the folder undivided."
-            )
-    if task in (FACE_DETECTION, OBJECT_DETECTION, FACE_GATE) and not any(
-        len(sample.classes) for sample in splits["train"]
-    ):
-        raise BadData(f"Data folder {folder} has not one box in its training pictures. Annotate them first.")
-    if task == OBJECT_RECOGNITION and len(names) < 2:
-        raise BadData(f"Data folder {folder} has one class, {listing(names)}; recognition needs at least two.")
-
-
-def _limit(samples: list[Sample], count: int | None, task: str, seed: int) -> list[Sample]:
-    if count is None:
-        return samples
-    return limit_identities(samples, count, seed) if task == FACE_RECOGNITION else limit_pictures(samples, count, seed)
+    check_bad_share(len(bad), good + len(bad), bad)

@@ -64,6 +64,25 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, error) from None
 
 
+def picture_traits(path: Path) -> list[str]:
+    """Return what a reader of pictures may trip over, as kinds of remarks: 'exif-rotation', 'cmyk', '16-bit', 'alpha'.
+
+    Nothing for a file that cannot be opened, of which `read_picture` tells.
+    """
+    try:
+        with Image.open(path) as image:
+            raw_modes = [str(tile[3]) for tile in image.tile]
+            has = {
+                "exif-rotation": image.getexif().get(_ORIENTATION_TAG, 1) not in (0, 1),
+                "cmyk": image.mode == "CMYK",
+                "16-bit": image.mode.startswith("I;16") or any(";16" in mode for mode in raw_modes),
+                "alpha": image.has_transparency_data,
+            }
+    except _UNREADABLE:
+        return []
+    return [kind for kind, is_present in has.items() if is_present]
+
+
 def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
     """Decode one picture file.
 
@@ -82,7 +101,8 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
             if size_px is not None and not _fits(chosen, size_px):
                 raise BadImage(
                     f"Picture {path} is {turned.width}x{turned.height} pixels, but its annotation was made for "
-                    f"{size_px[1]}x{size_px[0]}. Use the original picture or export the annotations again."
+                    f"{size_px[1]}x{size_px[0]}. Use the original picture or export the annotations again.",
+                    "other-size",
                 )
             return np.array(_to_rgb(chosen))
     except BadImage:
@@ -93,9 +113,9 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
 
 def _unreadable(path: Path, error: BaseException) -> BadImage:
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return BadImage(f"Picture {path} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.")
+        return BadImage(f"Picture {path} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.", "too-large")
     if isinstance(error, FileNotFoundError):
-        return BadImage(f"Picture {path} does not exist. Put it there or remove its annotation.")
+        return BadImage(f"Picture {path} does not exist. Put it there or remove its annotation.", "missing-file")
     reason = "no known picture format" if isinstance(error, Image.UnidentifiedImageError) else str(error).strip()
     return BadImage(f"Picture {path} cannot be decoded ({reason or type(error).__name__}). Replace or remove it.")
 
@@ -104,7 +124,8 @@ def _check_pixels(path: Path, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise BadImage(
             f"Picture {path} has {image.width}x{image.height} pixels; allowed are {MAX_PIXELS // 10**6} megapixels. "
-            f"Make it smaller."
+            f"Make it smaller.",
+            "too-large",
         )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from tuner.data._findings import Finding
+
 
 def _no_boxes() -> np.ndarray:
     return np.zeros((0, 4), np.float32)
@@ -40,9 +42,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set as opened: labels, splits ('train' and 'val'), what was skipped and why.
+    """A data set as opened: labels, splits ('train' and 'val'), what is wrong with it.
 
-    `skipped` holds one sentence per annotation or picture left out, `notes` what was decided on the user's behalf.
+    `findings` tells what the annotations have wrong, `notes` what was decided on the user's behalf.
     `labels` are class names; for identity data they are the identities, train and val disjoint.
     """
 
@@ -51,8 +53,13 @@ class Dataset:
     labels: tuple[str, ...]
     splits: Mapping[str, Sequence[Sample]]
     keypoints: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def skipped(self) -> tuple[str, ...]:
+        """One sentence per annotation or picture left out."""
+        return tuple(finding.sentence for finding in self.findings if finding.is_fault)
 
     @property
     def digest(self) -> str:

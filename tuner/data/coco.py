@@ -20,13 +20,11 @@ from tuner.data._annotations import (
     UNSPLIT,
     Box,
     Loaded,
-    box_sentence,
-    clip_box,
+    brief,
     declared_size,
     listing,
     make_sample,
     numbers,
-    unknown_class,
 )
 from tuner.data._pictures import find_picture, is_inside, picture_size, read_picture
 from tuner.data._types import Sample
@@ -50,7 +48,8 @@ def load_coco(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read every annotation file of a folder.
 
     `labels` fixes names and order of the classes; by default they are the categories of the first file, in its order.
-    Raises: BadData when a file is broken, the files of a split are ambiguous or a class is not declared.
+    An annotation of another class is a fault. Raises: BadData when a file is broken or the files of a split are
+    ambiguous.
     """
     files = _annotation_files(folder)
     documents = {split: _read_document(path) for split, path in files.items()}
@@ -131,14 +130,14 @@ def _drop_strays(document: dict[str, Any], path: Path, loaded: Loaded) -> None:
     for part in _PARTS:
         strays = [entry for entry in document[part] if not isinstance(entry, dict)]
         for stray in strays:
-            note = loaded.skip_picture if part == "images" else loaded.skipped.append
-            note(f"{path}: the entry {stray!r:.40} of '{part}' is not an object; it is left out.")
+            note = loaded.skip_picture if part == "images" else loaded.note
+            note("malformed", path, f"{path}: the entry {brief(stray)} of '{part}' is not an object; it is left out.")
         if strays:
             document[part] = [entry for entry in document[part] if isinstance(entry, dict)]
 
 
 def _category_names(document: dict[str, Any], path: Path) -> tuple[str, ...]:
-    names = tuple(dict.fromkeys(str(category.get("name", "")) for category in document["categories"]))
+    names = tuple(dict.fromkeys(_name(category) for category in document["categories"]))
     if not names or "" in names:
         raise BadData(f"{path} declares {'a category without a name' if names else 'no categories'}. Name each class.")
     return names
@@ -149,11 +148,11 @@ def _keypoint_names(documents: Any) -> tuple[str, ...]:
     found: list[Any] = next(
         (category["keypoints"] for category in categories if isinstance(category.get("keypoints"), list)), []
     )
-    return tuple(str(name) for name in found)
+    return tuple(name if isinstance(name, str) else brief(name) for name in found)
 
 
 def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], loaded: Loaded) -> list[Sample]:
-    classes = _class_indices(document, path, loaded.labels)
+    names = {_key(category.get("id")): _name(category) for category in document["categories"]}
     boxes_of: dict[tuple[str, str], list[Box]] = {}
     pictures: dict[tuple[str, str], _Picture] = {}
     roots = [folder / "images", folder, path.parent, *(folder / parent / split for parent in ("images", "."))]
@@ -162,20 +161,22 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
     for entry in document["images"]:
         _add_picture(entry, path, roots, pictures, loaded)
     left_out = {_key(entry.get("id")) for entry in document["images"]} - set(pictures)
+    seen: set[tuple[str, str]] = set()
     for annotation in document["annotations"]:
-        class_index = classes.get(_key(annotation.get("category_id")))
-        if class_index is None:
-            known = [f"{key[1]} ({loaded.labels[index]})" for key, index in classes.items()]
-            raise unknown_class(path, annotation.get("category_id"), known)
-        image = _key(annotation.get("image_id"))
-        if image in pictures:
-            box = _box(annotation, path, pictures[image], class_index, loaded)
+        _note_repeated(annotation, path, seen, loaded)
+        name, image = names.get(_key(annotation.get("category_id"))), _key(annotation.get("image_id"))
+        if name is None or name not in loaded.labels:
+            _note_class(annotation, name, path, names, loaded)
+        elif image in pictures:
+            box = _box(annotation, path, pictures[image], loaded.labels.index(name), loaded)
             if box is not None:
                 boxes_of.setdefault(image, []).append(box)
         elif image not in left_out:
-            loaded.skipped.append(
-                f"{path}: an annotation names the image id {annotation.get('image_id')!r}, which is not among its "
-                f"images; the annotation is left out."
+            loaded.note(
+                "unknown-picture",
+                path,
+                f"{path}: an annotation names the image id {brief(annotation.get('image_id'))}, which is not among "
+                f"its images; the annotation is left out.",
             )
     samples = []
     for image, (name, file, size_px) in pictures.items():
@@ -187,39 +188,56 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
 
 def _key(identifier: Any) -> tuple[str, str]:
     """A dictionary key for an id of any JSON type; 1 and "1" differ, as they do in the file."""
-    return type(identifier).__name__, str(identifier)
+    return type(identifier).__name__, str(identifier) if _is_id(identifier) else ""
 
 
-def _class_indices(document: dict[str, Any], path: Path, labels: tuple[str, ...]) -> dict[tuple[str, str], int]:
-    indices = {}
-    for category in document["categories"]:
-        name = str(category.get("name", ""))
-        if name in labels:
-            indices[_key(category.get("id"))] = labels.index(name)
-            continue
-        used = any(annotation.get("category_id") == category.get("id") for annotation in document["annotations"])
-        if used:
-            raise unknown_class(path, name, labels)
-    return indices
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def _name(category: dict[str, Any]) -> str:
+    """Return the name of a category, empty where it has none."""
+    name = category.get("name")
+    return str(name) if _is_id(name) else ""
+
+
+def _note_repeated(annotation: dict[str, Any], path: Path, seen: set[tuple[str, str]], loaded: Loaded) -> None:
+    identifier = _key(annotation.get("id"))
+    if identifier in seen and _is_id(annotation.get("id")):
+        loaded.note("repeated-id", path, f"{path}: the annotation id {brief(annotation['id'])} occurs twice.")
+    seen.add(identifier)
+
+
+def _note_class(
+    annotation: dict[str, Any], name: str | None, path: Path, names: dict[tuple[str, str], str], loaded: Loaded
+) -> None:
+    """Note an annotation whose category is not declared, or declared and not among the labels."""
+    if name is not None:
+        loaded.unknown_class(path, name, loaded.labels)
+        return
+    known = [f"{key[1]} ({name})" for key, name in names.items() if name in loaded.labels]
+    loaded.unknown_class(path, annotation.get("category_id"), known)
 
 
 def _add_picture(
     entry: dict[str, Any], path: Path, roots: list[Path], pictures: dict[tuple[str, str], _Picture], loaded: Loaded
 ) -> None:
     name, identifier = entry.get("file_name"), _key(entry.get("id"))
-    if not isinstance(name, str) or "id" not in entry:
-        loaded.skip_picture(f"{path}: an image entry has no id or no file_name; it is left out.")
+    if not isinstance(name, str) or not _is_id(entry.get("id")):
+        loaded.skip_picture("malformed", path, f"{path}: an image entry has no id or no file_name; it is left out.")
     elif identifier in pictures:
-        loaded.skip_picture(f"{path}: the image id {entry['id']!r} occurs twice; '{name}' is left out.")
+        sentence = f"{path}: the image id {brief(entry['id'])} occurs twice; '{name}' is left out."
+        loaded.skip_picture("duplicate-id", name, sentence)
     elif not is_inside(name):
-        loaded.skip_picture(f"{path}: the picture '{name}' lies outside the data set's folder; it is left out.")
+        sentence = f"{path}: the picture '{name}' lies outside the data set's folder; it is left out."
+        loaded.skip_picture("outside-folder", name, sentence)
     elif (file := find_picture(name, roots)) is None:
-        loaded.skip_picture(f"{path}: the picture '{name}' does not exist; it is left out.")
+        loaded.skip_picture("missing-file", name, f"{path}: the picture '{name}' does not exist; it is left out.")
     else:
         try:
             size_px = declared_size(entry.get("height"), entry.get("width")) or picture_size(file)
         except BadImage as error:
-            loaded.skip_picture(str(error))
+            loaded.skip_picture(error.kind, file, str(error))
             return
         pictures[identifier] = _Picture(name, file, size_px)
 
@@ -228,14 +246,14 @@ def _box(annotation: dict[str, Any], path: Path, picture: _Picture, class_index:
     name, _, size_px = picture
     corner_and_size = numbers(annotation.get("bbox"), 4)
     if corner_and_size is None:
-        loaded.skipped.append(box_sentence(path, name, "is not a list of four numbers"))
+        sentence = f"{path}: a box of '{name}' is not a list of four numbers; the box is left out."
+        loaded.note("malformed", path, sentence)
         return None
     x, y, width, height = corner_and_size
-    clipped = clip_box((x, y, x + width, y + height), *size_px)
-    if isinstance(clipped, str):
-        loaded.skipped.append(box_sentence(path, name, clipped))
+    placed = loaded.place_box(path, name, (x, y, x + width, y + height), size_px)
+    if placed is None:
         return None
-    return Box(clipped, class_index, _keypoints(annotation, path, name, loaded), annotation.get("iscrowd") in (1, True))
+    return Box(placed, class_index, _keypoints(annotation, path, name, loaded), annotation.get("iscrowd") in (1, True))
 
 
 def _keypoints(annotation: dict[str, Any], path: Path, name: str, loaded: Loaded) -> np.ndarray:
@@ -245,9 +263,8 @@ def _keypoints(annotation: dict[str, Any], path: Path, name: str, loaded: Loaded
     triplets = numbers(values, 3 * count)
     if triplets is None or not count:
         if values and count:
-            loaded.skipped.append(
-                f"{path}: the keypoints of '{name}' are not {3 * count} numbers; they count as unknown."
-            )
+            sentence = f"{path}: the keypoints of '{name}' are not {3 * count} numbers; they count as unknown."
+            loaded.note("malformed", path, sentence)
         return np.full((count, 2), np.nan, np.float32)
     points = np.array(triplets, np.float32).reshape(count, 3)
     is_known = (points[:, 2] > 0) & np.isfinite(points).all(axis=1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from tuner.data._annotations import UNSPLIT, Loaded, listing, unknown_class
+from tuner.data._annotations import UNSPLIT, Loaded, listing
 from tuner.data._pictures import is_picture, read_picture
 from tuner.data._types import Sample
 from zoo._errors import BadData
@@ -23,11 +23,16 @@ def is_folders(folder: Path) -> bool:
     return bool(_roots(folder))
 
 
+def count_folders(folder: Path) -> int:
+    """Return how many folders of pictures there are."""
+    return sum(len(_folders(root)) for root in _roots(folder).values())
+
+
 def load_classes(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read a folder of class folders.
 
     `labels` fixes names and order; by default they are the folder names of the training split, sorted.
-    Raises: BadData for a class folder that is not among them, and for fewer than two classes.
+    A class folder that is not among them is a fault. Raises: BadData for fewer than two classes.
     """
     roots = _roots(folder)
     first = next(iter(roots.values()))
@@ -36,7 +41,8 @@ def load_classes(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
         loaded.splits[split] = []
         for place in _folders(root):
             if place.name not in loaded.labels:
-                raise unknown_class(root, place.name, loaded.labels)
+                loaded.unknown_class(root, place.name, loaded.labels)
+                continue
             _add(folder, place, loaded.labels.index(place.name), split, loaded)
     if len(loaded.labels) < 2:
         raise BadData(

@@ -18,12 +18,9 @@ from tuner.data._annotations import (
     UNSPLIT,
     Box,
     Loaded,
-    box_sentence,
-    clip_box,
     declared_size,
     make_sample,
     numbers,
-    unknown_class,
 )
 from tuner.data._pictures import find_picture, is_inside, is_picture, picture_size, read_picture
 from tuner.data._types import Sample
@@ -40,8 +37,8 @@ def is_voc(folder: Path) -> bool:
 def load_voc(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read the pictures of every split.
 
-    `labels` fixes names and order of the classes, and a class outside it is an error; by default the classes are the
-    names that occur, sorted. Raises: BadData when a class is not among `labels` or a list of names cannot be read.
+    `labels` fixes names and order of the classes, and a class outside it is a fault; by default the classes are the
+    names that occur, sorted. Raises: BadData when a list of names cannot be read.
     """
     loaded = Loaded(labels=tuple(labels or ()))
     trees = {
@@ -77,14 +74,16 @@ def _read_names(path: Path) -> list[str]:
 def _read_xml(folder: Path, name: str, loaded: Loaded) -> ElementTree.Element | None:
     path = folder / "Annotations" / f"{name}.xml"
     if not is_inside(name):
-        loaded.skip_picture(f"{folder / 'ImageSets'}: '{name}' lies outside the data set's folder; it is left out.")
+        sentence = f"{folder / 'ImageSets'}: '{name}' lies outside the data set's folder; it is left out."
+        loaded.skip_picture("outside-folder", name, sentence)
         return None
     try:
         return ElementTree.parse(path).getroot()
     except FileNotFoundError:
-        loaded.skip_picture(f"{path} does not exist, though ImageSets names it; the picture is left out.")
+        sentence = f"{path} does not exist, though ImageSets names it; the picture is left out."
+        loaded.skip_picture("missing-file", path, sentence)
     except (ElementTree.ParseError, ValueError, LookupError, OSError) as error:
-        loaded.skip_picture(f"{path} is not valid XML ({error}); the picture is left out.")
+        loaded.skip_picture("malformed", path, f"{path} is not valid XML ({error}); the picture is left out.")
     return None
 
 
@@ -97,12 +96,13 @@ def _sample(
         declared = _text(tree, "filename") or f"{name}.jpg"
         file = find_picture(declared, [folder / "JPEGImages"]) if is_inside(declared) else None
         if file is None:
-            loaded.skip_picture(f"{path}: the picture '{declared}' does not exist in JPEGImages; it is left out.")
+            sentence = f"{path}: the picture '{declared}' does not exist in JPEGImages; it is left out."
+            loaded.skip_picture("missing-file" if is_inside(declared) else "outside-folder", declared, sentence)
             return None
     try:
         size_px = declared_size(_text(tree, "size/height"), _text(tree, "size/width")) or picture_size(file)
     except BadImage as error:
-        loaded.skip_picture(str(error))
+        loaded.skip_picture(error.kind, file, str(error))
         return None
     boxes = [_box(found, path, name, size_px, loaded) for found in tree.iter("object")]
     loaded.files[name] = file
@@ -113,14 +113,18 @@ def _sample(
 def _box(found: ElementTree.Element, path: Path, name: str, size_px: tuple[int, int], loaded: Loaded) -> Box | None:
     label = _text(found, "name")
     if label not in loaded.labels:
-        raise unknown_class(path, label, loaded.labels)
+        loaded.unknown_class(path, label, loaded.labels)
+        return None
     corners = numbers([_text(found, f"bndbox/{corner}") for corner in _CORNERS], 4)
-    clipped = "lacks one of its four corner numbers" if corners is None else clip_box(corners, *size_px)
-    if isinstance(clipped, str):
-        loaded.skipped.append(box_sentence(path, name, clipped))
+    if corners is None:
+        sentence = f"{path}: a box of '{name}' lacks one of its four corner numbers; the box is left out."
+        loaded.note("malformed", path, sentence)
+        return None
+    placed = loaded.place_box(path, name, corners, size_px)
+    if placed is None:
         return None
     is_difficult = _text(found, "difficult") == "1"
-    return Box(clipped, loaded.labels.index(label), np.zeros((0, 2), np.float32), is_difficult)
+    return Box(placed, loaded.labels.index(label), np.zeros((0, 2), np.float32), is_difficult)
 
 
 def _text(element: ElementTree.Element, tag: str) -> str:

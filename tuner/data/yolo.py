@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import yaml
 
-from tuner.data._annotations import UNSPLIT, Box, Loaded, box_sentence, clip_box, make_sample, numbers, unknown_class
+from tuner.data._annotations import UNSPLIT, Box, Loaded, brief, make_sample, numbers
 from tuner.data._pictures import is_picture, picture_size, read_picture
 from tuner.data._types import Sample
 from zoo._errors import BadData, BadImage
@@ -45,8 +45,8 @@ def is_yolo(folder: Path) -> bool:
 def load_yolo(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read every split.
 
-    `labels` fixes names and order of the classes; by default they are those of the names file, in its order. Raises:
-    BadData when that file is broken or a label file uses a class that it does not name.
+    `labels` fixes names and order of the classes; by default they are those of the names file, in its order. A class
+    that it does not name is a fault. Raises: BadData when that file is broken.
     """
     names = _read_names(_names_files(folder)[0])
     loaded = Loaded(labels=tuple(labels) if labels is not None else tuple(names.classes.values()))
@@ -108,7 +108,7 @@ def _read_names(path: Path) -> _Names:
     landmarks = numbers(shape, 2)
     if landmarks is None or landmarks[1] not in (2, 3) or not (1 <= landmarks[0] <= 1000 and landmarks[0] % 1 == 0):
         raise BadData(
-            f"{path} has the kpt_shape {shape!r:.40}; it must be a list like [5, 3]: landmarks, 2 or 3 values."
+            f"{path} has the kpt_shape {brief(shape)}; it must be a list like [5, 3]: landmarks, 2 or 3 values."
         )
     return _Names(classes, int(landmarks[0] * landmarks[1]))
 
@@ -123,10 +123,11 @@ def _sample(folder: Path, file: Path, text: Path, names: _Names, loaded: Loaded)
         size_px = picture_size(file)
         lines = text.read_text(encoding="utf-8").splitlines() if text.is_file() else []
     except BadImage as error:
-        loaded.skip_picture(str(error))
+        loaded.skip_picture(error.kind, file, str(error))
         return None
     except (OSError, UnicodeDecodeError) as error:
-        loaded.skip_picture(f"{text} is not a text file ({error}); the picture '{key}' is left out.")
+        sentence = f"{text} is not a text file ({error}); the picture '{key}' is left out."
+        loaded.skip_picture("malformed", text, sentence)
         return None
     boxes = [_box(line, text, key, size_px, names, loaded) for line in lines if line.strip()]
     loaded.files[key] = file
@@ -141,18 +142,16 @@ def _box(line: str, text: Path, key: str, size_px: tuple[int, int], names: _Name
     is_polygon = not names.landmark_values and len(words) >= 7 and len(words) % 2 == 1
     if values is None or not (len(words) == wanted or is_polygon) or values[0] % 1:
         expected = f"{wanted} numbers: class, x, y, width, height" + (" and landmarks" if wanted > 5 else "")
-        loaded.skipped.append(f"{text}: the line '{line.strip()[:40]}' is not {expected}; it is left out.")
+        loaded.note("malformed", text, f"{text}: the line '{line.strip()[:40]}' is not {expected}; it is left out.")
         return None
     label = names.classes.get(int(values[0]))
     if label is None or label not in loaded.labels:
         known = [f"{index} ({name})" for index, name in names.classes.items() if name in loaded.labels]
-        raise unknown_class(text, words[0] if label is None else label, known)
-    width_px, height_px = float(size_px[1]), float(size_px[0])
-    clipped = clip_box(_corners(values[1:], width_px, height_px, is_polygon), *size_px)
-    if isinstance(clipped, str):
-        loaded.skipped.append(box_sentence(text, key, clipped))
+        loaded.unknown_class(text, words[0] if label is None else label, known)
         return None
-    return Box(clipped, loaded.labels.index(label), np.zeros((0, 2), np.float32))
+    width_px, height_px = float(size_px[1]), float(size_px[0])
+    placed = loaded.place_box(text, key, _corners(values[1:], width_px, height_px, is_polygon), size_px)
+    return None if placed is None else Box(placed, loaded.labels.index(label), np.zeros((0, 2), np.float32))
 
 
 def _corners(

@@ -92,6 +92,22 @@ def write_yolo(folder: Path, train: int = 12, val: int = 4, names: str = "names:
     return folder
 
 
+def write_wider(folder: Path, train: int = 12, val: int = 4) -> Path:
+    """Write `wider_face_split/` and `WIDER_*/images/` with one face per picture, the same box as the other formats."""
+    (folder / "wider_face_split").mkdir(parents=True, exist_ok=True)
+    for split, count in (("train", train), ("val", val)):
+        names = [f"0--Parade/{split}{index}.png" for index in range(count)]
+        for name in names:
+            write_picture(folder / f"WIDER_{split}" / "images" / name)
+        text = "".join(f"{name}\n1\n4 8 20 10 0 0 0 0 0 0 \n" for name in names)
+        wider_file(folder, split).write_text(text)
+    return folder
+
+
+def wider_file(folder: Path, split: str = "train") -> Path:
+    return folder / "wider_face_split" / f"wider_face_{split}_bbx_gt.txt"
+
+
 def yolo_line(class_index: object = 1, box: tuple[float, float, float, float] = (4, 8, 24, 18)) -> str:
     x, y = (box[0] + box[2]) / 2 / SIZE[0], (box[1] + box[3]) / 2 / SIZE[1]
     return f"{class_index} {x} {y} {(box[2] - box[0]) / SIZE[0]} {(box[3] - box[1]) / SIZE[1]}"

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from _builders import coco_document, edit_json, voc_object, voc_xml, write_coco, write_folders, write_picture, write_voc
+from _builders import (
+    coco_document,
+    edit_json,
+    voc_object,
+    voc_xml,
+    write_coco,
+    write_folders,
+    write_picture,
+    write_voc,
+    write_wider,
+    write_yolo,
+)
 
-from tuner.data import Dataset, open_dataset
+from tuner._cli import add_data_options
+from tuner.data import FORMATS, Dataset, open_dataset
+from tuner.data._formats import ANNOTATED
 from zoo import BadData, UnknownName
 from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, TASKS
 
@@ -77,6 +91,31 @@ def test_formats_are_recognised_by_content(tmp_path: Path) -> None:
     assert open_dataset(folders, task=FACE_RECOGNITION).format == "identities"
 
 
+@pytest.mark.parametrize("task", TASKS)
+def test_two_annotated_formats_are_ambiguous(tmp_path: Path, task: str) -> None:
+    write_voc(write_coco(tmp_path), train=5)
+    with pytest.raises(BadData, match=r"annotations of 2 formats: coco, voc\. Choose one with --format"):
+        open_dataset(tmp_path, task=task)
+    write_wider(write_yolo(tmp_path))
+    with pytest.raises(BadData, match="4 formats: coco, voc, yolo, wider"):
+        open_dataset(tmp_path, task=task)
+    if task in (OBJECT_DETECTION, FACE_DETECTION):
+        pictures = {name: len(open_dataset(tmp_path, task=task, format=name).splits["train"]) for name in ANNOTATED}
+        assert pictures == {"coco": 12, "voc": 5, "yolo": 12, "wider": 12}
+
+
+def test_the_help_names_all_formats() -> None:
+    [told] = [action.help for action in sweep_options()._actions if action.dest == "format"]
+    assert told is not None
+    assert f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}" in told
+
+
+def sweep_options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser()
+    add_data_options(parser)
+    return parser
+
+
 def test_all_classes_count_as_face(tmp_path: Path) -> None:
     dataset = open_dataset(write_coco(tmp_path), task=FACE_DETECTION)
     assert dataset.labels == ("face",)
@@ -98,7 +137,7 @@ def test_crops_leave_out_ignored_and_tiny_boxes(tmp_path: Path) -> None:
     edit_json(tmp_path / "train.json", lambda document: document["annotations"][1].update(bbox=[1, 1, 4, 4]))
     dataset = open_dataset(tmp_path, task=OBJECT_RECOGNITION)
     assert len(dataset.splits["train"]) == 10
-    assert dataset.skipped == ("In train, 1 boxes of less than 8 pixels are left out as pictures.",)
+    assert dataset.notes == ("In train, 1 boxes of less than 8 pixels are left out as pictures.",)
 
 
 def test_undivided_pictures_are_divided_by_content(tmp_path: Path) -> None:
@@ -128,6 +167,19 @@ def test_limit_is_exact_and_leaves_the_other_split_alone(tmp_path: Path, limit: 
     assert keys(few, "val") == keys(whole, "val")
     assert keys(few, "train") == keys(open_dataset(tmp_path, task=OBJECT_DETECTION, limit=limit), "train")
     assert len(open_dataset(tmp_path, task=OBJECT_DETECTION, val_limit=2).splits["val"]) == 2
+
+
+def test_strict_refuses_what_would_be_left_out(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    edit_json(tmp_path / "train.json", lambda document: document["annotations"][0].update(bbox=[60, 40, 9, 5]))
+    dataset = open_dataset(tmp_path, task=OBJECT_DETECTION, strict=True)
+    assert [finding.kind for finding in dataset.findings] == ["clipped"]
+    assert dataset.skipped == ()
+    edit_json(tmp_path / "train.json", lambda document: document["annotations"][1].update(bbox=[4, 8, 0, 5]))
+    findings = open_dataset(tmp_path, task=OBJECT_DETECTION).findings
+    assert [finding.kind for finding in findings] == ["clipped", "no-area"]
+    with pytest.raises(BadData, match=r"nothing to be left out, but 1 would be\. The first: .*has no area"):
+        open_dataset(tmp_path, task=OBJECT_DETECTION, strict=True)
 
 
 def test_limit_follows_the_seed(tmp_path: Path) -> None:
