@@ -49,11 +49,20 @@ def _verify(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
-    from exports.evaluate import check_measures, measure_all, measure_pairs, open_labelled, run_over, save_detections
-    from exports.load import load_target
+    from exports.curves import draw_curve
+    from exports.evaluate import open_labelled, run_over
+    from exports.load import at_input_size, load_target
+    from exports.measures import check_measures, measure_all, measure_pairs, save_detections
+    from zoo._picture import check_picture
 
+    saving, plot = arguments.save_detections, arguments.plot
+    if plot is not None:
+        check_picture(plot)
+        if arguments.pairs is not None and arguments.data is None:
+            raise ZooError("--plot draws what --data measures, not pairs. Name --data too, or leave out --plot.")
     loaded = load_target(arguments.target)
-    saving = arguments.save_detections
+    if arguments.input_size is not None:
+        loaded = at_input_size(loaded, arguments.input_size)
     check_measures(loaded, arguments.iou, arguments.min_face, saving is not None)
     if saving is not None and not saving.parent.is_dir():
         raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
@@ -65,6 +74,8 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         findings = run_over(loaded, labelled)
         measured += measure_all(findings, arguments.iou, arguments.min_face)
         saved = save_detections(findings, saving) if saving is not None else None
+        if plot is not None:
+            draw_curve(findings, plot, arguments.iou, arguments.min_face)
     elif arguments.limit is not None:
         raise ZooError("--pairs measures all pairs of its own folder. Leave out --limit, or name --data too.")
     if arguments.pairs is not None:
@@ -83,7 +94,9 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         for done in measured
     ]
     records = [done.record() for done in measured]
-    text = table(rows) + (f"\n\n{saved:,} detections: {saving}" if saved is not None else "")
+    lines = [f"{saved:,} detections: {saving}"] if saved is not None else []
+    lines += [f"picture: {plot}"] if plot is not None else []
+    text = "\n".join([table(rows), "", *lines] if lines else [table(rows)])
     emit(arguments, {"model": loaded.spec.name, **records[0], "metrics": records}, text)
 
 
@@ -175,6 +188,9 @@ def add_commands(commands: Any) -> None:
         "--pairs", type=Path, metavar="DIR", help="measure face pairs: a folder with pairs.txt; with --data, both"
     )
     evaluating.add_argument(
+        "--input-size", type=positive, metavar="N", help="give it NxN pictures instead of those it was made for"
+    )
+    evaluating.add_argument(
         "--iou", type=float, default=0.5, metavar="X", help="overlap that makes a detection a hit (default 0.5)"
     )
     evaluating.add_argument(
@@ -186,6 +202,12 @@ def add_commands(commands: Any) -> None:
     )
     evaluating.add_argument(
         "--save-detections", type=Path, metavar="FILE", help="write what was found as COCO results, in original pixels"
+    )
+    evaluating.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw precision against recall, true against false accepts, or the confusion matrix; .png or .svg",
     )
 
     running = add_command(

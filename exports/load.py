@@ -16,7 +16,7 @@ import numpy as np
 import zoo
 from exports.graph_model import read_graph_weights
 from exports.manifest import MANIFEST_FILE, read_manifest
-from exports.network import export_network
+from exports.network import export_network, resized_network
 from tuner.data import FORMATS, SYNTHETIC
 from tuner.runs import RunFolder
 from zoo._errors import BadArtifact, ZooError
@@ -56,6 +56,23 @@ def load_target(path: Path) -> Loaded:
         f"{path} is neither a published artifact, a run folder nor a .keras file. 'zoo find' lists artifacts, "
         f"'zoo sweep' prints its run folder."
     )
+
+
+def at_input_size(loaded: Loaded, side_px: int) -> Loaded:
+    """Return the same network for square pictures of another size.
+
+    Raises: ZooError when the size is no multiple of the coarsest stride, or a weight depends on the size.
+    """
+    spec = replace(loaded.spec, inputs=replace(loaded.spec.inputs, height=side_px, width=side_px))
+    try:
+        network = resized_network(loaded.network, side_px, side_px)
+    except ValueError as error:
+        inputs = loaded.spec.inputs
+        raise ZooError(
+            f"'{spec.name}' has weights for every place of a {inputs.height}x{inputs.width} picture, so it cannot take "
+            f"{side_px}x{side_px}. Leave out --input-size."
+        ) from error
+    return replace(loaded, network=network, spec=spec)
 
 
 def load_artifact(folder: Path) -> Loaded:

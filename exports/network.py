@@ -51,6 +51,30 @@ def export_network(model: keras.Model) -> keras.Model:
     return copy
 
 
+def resized_network(model: keras.Model, height: int, width: int) -> keras.Model:
+    """Return a copy of a functional model that takes pictures of another size, with the same weights.
+
+    Layers that name a size, reshapes to rows and resizes, follow the input. Raises: ValueError where a weight's shape
+    depends on the size of the input.
+    """
+
+    def clone(layer: Any) -> Any:
+        config = layer.get_config()
+        if isinstance(layer, keras.layers.Reshape):
+            config["target_shape"] = (-1, *config["target_shape"][1:])
+        if isinstance(layer, keras.layers.Resizing):
+            factors = [
+                after // before for before, after in zip(layer.input.shape[1:3], layer.output.shape[1:3], strict=True)
+            ]
+            return keras.layers.UpSampling2D(factors, interpolation=layer.interpolation, name=layer.name)
+        return type(layer).from_config(config)
+
+    image = keras.Input((height, width, model.input.shape[-1]), name="image")
+    copy = keras.models.clone_model(model, input_tensors=image, clone_function=clone)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
 def _foldable_into(layer: Any) -> Any | None:
     """Return the convolution that `layer`, a batch normalisation, can be folded into."""
     if not isinstance(layer, keras.layers.BatchNormalization) or len(layer._inbound_nodes) != 1:
