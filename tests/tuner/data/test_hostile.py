@@ -38,7 +38,7 @@ PLENTY = settings(max_examples=120, deadline=None, derandomize=True)
 def check_sentence(error: ZooError) -> None:
     told = str(error)
     assert told.rstrip().endswith((".", "?"))
-    assert len(told) < 3000
+    assert len(told) < 2000
 
 
 def use(folder: Path, task: str) -> None:
