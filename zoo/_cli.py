@@ -94,8 +94,9 @@ def add_store_option(parser: argparse.ArgumentParser) -> None:
 
 
 def emit(arguments: argparse.Namespace, record: Any, text: str) -> None:
-    """Print a result: `record` with --json, else `text`."""
-    print(json.dumps(record, indent=1) if arguments.json else text)
+    """Print a result: `record` with --json, else `text`, where bytes of file names that are no text are escaped."""
+    printable = text.encode("utf-8", "backslashreplace").decode()
+    print(json.dumps(record, indent=1) if arguments.json else printable)
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -15,6 +15,10 @@ from tuner.data._findings import Finding
 from tuner.data._types import Sample
 from zoo._errors import BadData
 
+MAX_NAME = 200
+MAX_SENTENCE = 600
+"""Longer ones quote a name that no file has."""
+
 MAX_BEYOND_PX = 1.0
 """Boxes of annotation tools reach this far beyond a picture by rounding."""
 
@@ -41,17 +45,21 @@ class Box:
 @dataclass
 class Loaded:
     """What a loader read. `splits` holds 'train' and 'val', or 'all' in their place; `files` the picture file
-    behind each key; `findings` what is wrong; `bad_pictures` the sentences about pictures that are left out."""
+    behind each key, or `hashes` the SHA-256 of its bytes where it is part of a larger file; `findings` what is wrong;
+    `bad_pictures` the sentences about pictures that are left out."""
 
     labels: tuple[str, ...]
     keypoints: tuple[str, ...] = ()
     splits: dict[str, list[Sample]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     bad_pictures: list[str] = field(default_factory=list)
 
     def note(self, kind: str, file: Path | str, sentence: str) -> None:
         """Note something wrong with an annotation; a fault is left out."""
+        if len(sentence) > MAX_SENTENCE:
+            sentence = f"{sentence[: MAX_SENTENCE - 200]} ... {sentence[-190:]}"
         self.findings.append(Finding(kind, str(file), sentence))
 
     def skip_picture(self, kind: str, file: Path | str, sentence: str) -> None:
@@ -141,8 +149,8 @@ def brief(value: object) -> str:
 
 
 def listing(names: Iterable[str], most: int = 12) -> str:
-    """Names for a message, at most a dozen of them."""
-    names = list(names)
+    """Names for a message, at most a dozen of them, none longer than a path."""
+    names = [name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..." for name in names]
     return (", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")) or "none"
 
 

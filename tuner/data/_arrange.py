@@ -65,7 +65,7 @@ def divide(loaded: Loaded, task: str | None) -> dict[str, list[Sample]]:
         hashes = [name_hash(loaded.labels[sample.label]) for sample in samples]
         val = choose_val(hashes, at_least=2)
     else:
-        hashes = [file_hash(loaded.files[sample.key]) for sample in samples]
+        hashes = [loaded.hashes.get(sample.key) or file_hash(loaded.files[sample.key]) for sample in samples]
         of_label: dict[int, list[str]] = defaultdict(list)
         for sample, digest in zip(samples, hashes, strict=True):
             of_label[sample.label].append(digest)

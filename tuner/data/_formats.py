@@ -1,4 +1,4 @@
-"""The formats of data folders: what each looks like, which serve which task, how one is recognised and read."""
+"""The formats of data: what each looks like, which serve which task, how one is recognised and read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tuner.data import coco, folders, voc, wider, yolo
 from tuner.data._annotations import Loaded, listing
+from tuner.data.tfds import is_tfds, load_tfds, tfds_task
 from zoo._errors import BadData, unknown
 from zoo._specs import FACE_DETECTION, FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION
 
@@ -61,11 +62,14 @@ def check_format(format: str | None) -> None:
         raise unknown("format", format, FORMATS, f"Formats are: {', '.join(FORMATS)}.")
 
 
-def fitting_task(folder: Path, format: str | None) -> str:
-    """Return the task that the folder's format suits, for when none is asked: boxes detect, folders recognise.
+def fitting_task(location: str | Path, format: str | None) -> str:
+    """Return the task that the format of the data suits, for when none is asked: boxes detect, folders recognise.
 
     Many folders of pictures are people, few are classes.
     """
+    if is_tfds(location):
+        return tfds_task(str(location))
+    folder = Path(location)
     names = ANNOTATED if format is None else (format,)
     if any(_FORMATS[name].is_present(folder) for name in names if name in ANNOTATED):
         return OBJECT_DETECTION
@@ -73,6 +77,18 @@ def fitting_task(folder: Path, format: str | None) -> str:
         return FACE_RECOGNITION
     is_folders = format == "classes" or folders.is_folders(folder)
     return OBJECT_RECOGNITION if is_folders else OBJECT_DETECTION
+
+
+def read_location(
+    location: str | Path, task: str, format: str | None, labels: Sequence[str] | None
+) -> tuple[Loaded, str, str]:
+    """Read a folder or `tfds:NAME`; return what it holds, its format, and the name of the data set. Raises: BadData."""
+    if not is_tfds(location):
+        loaded, chosen = read_folder(Path(location), task, format, labels)
+        return loaded, chosen, Path(location).resolve().name
+    if format is not None:
+        raise BadData(f"A format is for folders, and {location} is none. Leave out --format.")
+    return load_tfds(str(location), task, labels), "tfds", str(location)
 
 
 def read_folder(folder: Path, task: str, format: str | None, labels: Sequence[str] | None) -> tuple[Loaded, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from tuner.data._annotations import Loaded, check_bad_share
 from tuner.data._arrange import arrange
 from tuner.data._findings import refuse_faults
-from tuner.data._formats import check_format, read_folder
+from tuner.data._formats import check_format, read_location
 from tuner.data._types import Dataset
 from zoo._errors import BadData
 from zoo._specs import check_task
@@ -29,7 +29,8 @@ def open_dataset(
 ) -> Dataset:
     """Open labelled pictures for a task, without decoding them.
 
-    `location` is "synthetic" for generated data or a folder; its format is recognised by what it holds unless `format`
+    `location` is "synthetic" for generated data, `tfds:NAME` for a data set that TensorFlow Datasets has prepared, or a
+    folder; its format is recognised by what it holds unless `format`
     names one of `FORMATS`. A data set without splits is divided by hash, about a tenth for validation: pictures by
     their bytes, identities by name. Detection data serve object recognition as crops of the boxes, face detection
     with all classes as one label "face", and the face gate as squares with and without a face, as many of each.
@@ -49,12 +50,11 @@ def open_dataset(
     check_format(format)
     if str(location) == SYNTHETIC and format is None:
         return _open_synthetic(task, limit, val_limit, seed, labels)
-    folder = Path(location)
-    loaded, chosen = read_folder(folder, task, format, labels)
+    loaded, chosen, name = read_location(location, task, format, labels)
     refuse_unknown_classes(loaded)
-    check_loaded(folder, sum(len(samples) for samples in loaded.splits.values()), loaded.bad_pictures)
+    check_loaded(name, sum(len(samples) for samples in loaded.splits.values()), loaded.bad_pictures)
     limits = {"train": limit, "val": val_limit}
-    dataset = arrange(loaded, name=folder.resolve().name, format=chosen, task=task, limits=limits, seed=seed)
+    dataset = arrange(loaded, name=name, format=chosen, task=task, limits=limits, seed=seed)
     if strict:
         refuse_faults(dataset.skipped, str(location))
     return dataset
@@ -77,11 +77,11 @@ def refuse_unknown_classes(loaded: Loaded) -> None:
             raise BadData(finding.sentence)
 
 
-def check_loaded(folder: Path, good: int, bad: Sequence[str]) -> None:
+def check_loaded(name: str, good: int, bad: Sequence[str]) -> None:
     """Raise BadData for a data set without pictures, and for one with too many that cannot be used.
 
     `good` counts the pictures that can be, `bad` holds a sentence for each of the others.
     """
     if not good and not bad:
-        raise BadData(f"Data folder {folder} holds annotations for no picture at all. Export it again with pictures.")
+        raise BadData(f"{name} holds annotations for no picture at all. Export it again with pictures.")
     check_bad_share(len(bad), good + len(bad), bad)

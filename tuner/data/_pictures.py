@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 import zlib
@@ -64,6 +65,15 @@ def picture_size(path: Path) -> tuple[int, int]:
         raise _unreadable(path, error) from None
 
 
+def encoded_size(encoded: bytes, name: str) -> tuple[int, int]:
+    """Return (height, width) in pixels of a picture in memory, as stored. Raises BadImage."""
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            return image.height, image.width
+    except _UNREADABLE as error:
+        raise _unreadable(name, error) from None
+
+
 def picture_traits(path: Path) -> list[str]:
     """Return what a reader of pictures may trip over, as kinds of remarks: 'exif-rotation', 'cmyk', '16-bit', 'alpha'.
 
@@ -83,8 +93,8 @@ def picture_traits(path: Path) -> list[str]:
     return [kind for kind, is_present in has.items() if is_present]
 
 
-def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarray:
-    """Decode one picture file.
+def read_picture(path: Path, size_px: tuple[int, int] | None = None, span: tuple[int, int] | None = None) -> np.ndarray:
+    """Decode one picture file, or with `span`, first byte and length, the part of a file that holds one.
 
     Applies the EXIF orientation, puts transparent pictures on white, brings 16-bit, grey, palette and CMYK pictures to
     RGB. `size_px` is the (height, width) that the annotations were made for: when it fits only the picture before its
@@ -92,15 +102,16 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
     Shape: (height, width, 3) uint8.
     Raises: BadImage when the file cannot be decoded, is larger than 100 megapixels or has another size than declared.
     """
+    name = path if span is None else f"at byte {span[0]} of {path}"
     try:
-        with Image.open(path) as image:
-            _check_pixels(path, image)
+        with Image.open(path if span is None else _part(path, *span)) as image:
+            _check_pixels(name, image)
             image.load()
             turned = _oriented(image)
             chosen = turned if size_px is None or _fits(turned, size_px) else image
             if size_px is not None and not _fits(chosen, size_px):
                 raise BadImage(
-                    f"Picture {path} is {turned.width}x{turned.height} pixels, but its annotation was made for "
+                    f"Picture {name} is {turned.width}x{turned.height} pixels, but its annotation was made for "
                     f"{size_px[1]}x{size_px[0]}. Use the original picture or export the annotations again.",
                     "other-size",
                 )
@@ -108,22 +119,28 @@ def read_picture(path: Path, size_px: tuple[int, int] | None = None) -> np.ndarr
     except BadImage:
         raise
     except _UNREADABLE as error:
-        raise _unreadable(path, error) from None
+        raise _unreadable(name, error) from None
 
 
-def _unreadable(path: Path, error: BaseException) -> BadImage:
+def _part(path: Path, start: int, length: int) -> io.BytesIO:
+    with path.open("rb") as file:
+        file.seek(start)
+        return io.BytesIO(file.read(length))
+
+
+def _unreadable(name: Path | str, error: BaseException) -> BadImage:
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
-        return BadImage(f"Picture {path} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.", "too-large")
+        return BadImage(f"Picture {name} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.", "too-large")
     if isinstance(error, FileNotFoundError):
-        return BadImage(f"Picture {path} does not exist. Put it there or remove its annotation.", "missing-file")
+        return BadImage(f"Picture {name} does not exist. Put it there or remove its annotation.", "missing-file")
     reason = "no known picture format" if isinstance(error, Image.UnidentifiedImageError) else str(error).strip()
-    return BadImage(f"Picture {path} cannot be decoded ({reason or type(error).__name__}). Replace or remove it.")
+    return BadImage(f"Picture {name} cannot be decoded ({reason or type(error).__name__}). Replace or remove it.")
 
 
-def _check_pixels(path: Path, image: Image.Image) -> None:
+def _check_pixels(name: Path | str, image: Image.Image) -> None:
     if image.width * image.height > MAX_PIXELS:
         raise BadImage(
-            f"Picture {path} has {image.width}x{image.height} pixels; allowed are {MAX_PIXELS // 10**6} megapixels. "
+            f"Picture {name} has {image.width}x{image.height} pixels; allowed are {MAX_PIXELS // 10**6} megapixels. "
             f"Make it smaller.",
             "too-large",
         )

@@ -68,7 +68,7 @@ class Dataset:
         for split in sorted(self.splits):
             hasher.update(split.encode())
             for sample in self.splits[split]:
-                hasher.update(sample.key.encode())
+                hasher.update(sample.key.encode("utf-8", "surrogatepass"))
                 for values in (sample.boxes_px, sample.classes, sample.keypoints_px, sample.ignore):
                     hasher.update(np.ascontiguousarray(values).tobytes())
                 hasher.update(str(sample.label).encode())

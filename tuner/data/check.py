@@ -18,7 +18,7 @@ from tuner.data._annotations import Loaded
 from tuner.data._arrange import arrange, divide
 from tuner.data._duplicates import BITS, alike, look
 from tuner.data._findings import REMARKS, Finding
-from tuner.data._formats import check_format, fitting_task, read_folder
+from tuner.data._formats import check_format, fitting_task, read_location
 from tuner.data._open import SYNTHETIC, check_loaded, open_dataset, refuse_unknown_classes
 from tuner.data._pictures import picture_traits
 from tuner.data._report import Report, count_split
@@ -47,18 +47,17 @@ def check_data(
     check_format(format)
     if str(location) == SYNTHETIC and format is None:
         return _check_generated(task or OBJECT_DETECTION, progress)
-    folder = Path(location)
-    chosen_task = task or fitting_task(folder, format)
-    loaded, chosen = read_folder(folder, chosen_task, format, None)
+    chosen_task = task or fitting_task(location, format)
+    loaded, chosen, name = read_location(location, chosen_task, format, None)
     if task is None and chosen_task == OBJECT_DETECTION and loaded.labels == ("face",):
         chosen_task = FACE_DETECTION
     splits = divide(loaded, chosen_task)
     found, looks = _look_at_all(splits, loaded.files, progress)
     faults = [finding.sentence for finding in found if finding.is_fault]
     good = sum(len(samples) for samples in splits.values()) - len(faults)
-    notes, obstacle = _prospects(loaded, folder, chosen, chosen_task, good, [*loaded.bad_pictures, *faults])
+    notes, obstacle = _prospects(loaded, name, chosen, chosen_task, good, [*loaded.bad_pictures, *faults])
     return Report(
-        name=folder.resolve().name,
+        name=name,
         format=chosen,
         task=chosen_task,
         labels=loaded.labels,
@@ -83,13 +82,13 @@ def _check_generated(task: str, progress: Callable[[int, int], None] | None) -> 
 
 
 def _prospects(
-    loaded: Loaded, folder: Path, format: str, task: str, good: int, bad: Sequence[str]
+    loaded: Loaded, name: str, format: str, task: str, good: int, bad: Sequence[str]
 ) -> tuple[tuple[str, ...], str | None]:
     """Return what is decided on the user's behalf, and the sentence with which training would refuse the data."""
     try:
         refuse_unknown_classes(loaded)
-        check_loaded(folder, good, bad)
-        return arrange(loaded, name=folder.resolve().name, format=format, task=task).notes, None
+        check_loaded(name, good, bad)
+        return arrange(loaded, name=name, format=format, task=task).notes, None
     except BadData as error:
         return (), str(error)
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tuner.data._annotations import listing
-from tuner.data._pictures import PICTURE_SUFFIXES, is_inside
+from tuner.data._pictures import PICTURE_SUFFIXES, find_picture, is_inside
 from zoo._errors import BadData
 
 _ROUNDS = 20
@@ -107,21 +107,28 @@ def _unlike(labels: np.ndarray, count: int, generator: np.random.Generator) -> n
 
 def _read_head(path: Path, columns: list[str]) -> tuple[int, int]:
     """Return (folds, pairs of each kind per fold); a single number is one fold."""
-    if len(columns) not in (1, 2) or not all(column.isdecimal() for column in columns):
-        raise BadData(f"{path} begins with '{' '.join(columns)}'; expected the number of folds and of pairs: '10 300'.")
+    if len(columns) not in (1, 2) or not all(_is_number(column) for column in columns):
+        raise BadData(
+            f"{path} begins with '{' '.join(columns)[:40]}'; expected the number of folds and of pairs: '10 300'."
+        )
     return (int(columns[0]), int(columns[1])) if len(columns) == 2 else (1, int(columns[0]))
 
 
 def _sides(path: Path, number: int, columns: list[str]) -> list[tuple[str, int]]:
     names = [columns[0], columns[0] if len(columns) == 3 else columns[2]] if len(columns) in (3, 4) else []
     indices = [columns[1], columns[-1]] if names else []
-    if not names or not all(index.isdecimal() for index in indices) or not all(is_inside(name) for name in names):
+    if not names or not all(_is_number(index) for index in indices) or not all(is_inside(name) for name in names):
         raise BadData(
-            f"{path}, line {number}: '{' '.join(columns)}' is no pair; expected 'NAME 1 4' or 'NAME 1 OTHER 2'."
+            f"{path}, line {number}: '{' '.join(columns)[:80]}' is no pair; expected 'NAME 1 4' or 'NAME 1 OTHER 2'."
         )
     return [(name, int(index)) for name, index in zip(names, indices, strict=True)]
 
 
+def _is_number(column: str) -> bool:
+    return column.isdecimal() and len(column) < 10
+
+
 def _find(root: Path, name: str, index: int) -> Path | None:
-    stem = root / name / f"{name}_{index:04d}"
-    return next((path for suffix in PICTURE_SUFFIXES if (path := stem.with_name(stem.name + suffix)).is_file()), None)
+    stem = f"{name}_{index:04d}"
+    found = (find_picture(stem + suffix, [root / name]) for suffix in PICTURE_SUFFIXES)
+    return next((path for path in found if path is not None), None)

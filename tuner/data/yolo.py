@@ -28,6 +28,15 @@ from zoo._errors import BadData, BadImage
 _SPLITS = {"train": ("train",), "val": ("val", "valid", "validation")}
 
 
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a list of names needs none, and a few lines of them can stand for billions of values."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases such as *name are not allowed")
+        return super().compose_node(parent, index)
+
+
 class _Names(NamedTuple):
     """What the YAML file or `classes.txt` says: class names by index, and how many numbers of landmarks end a line."""
 
@@ -88,7 +97,7 @@ def _names_files(folder: Path) -> list[Path]:
 def _read_names(path: Path) -> _Names:
     try:
         text = path.read_text(encoding="utf-8")
-        document: Any = yaml.safe_load(text) if path.suffix != ".txt" else {"names": text.split("\n")}
+        document: Any = yaml.load(text, _PlainLoader) if path.suffix != ".txt" else {"names": text.split("\n")}
     except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError, RecursionError) as error:
         reason = str(error).split("\n", 1)[0]
         raise BadData(f"{path} cannot be read as the file of class names ({reason}). Export it again.") from None

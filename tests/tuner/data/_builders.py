@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ SIZE = (64, 48)  # width, height
 def write_picture(path: Path, size: tuple[int, int] = SIZE) -> Path:
     """Write a noise picture that follows from the path's name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    seed = int.from_bytes(hashlib.sha256(str(path).encode()).digest()[:4], "little")
+    seed = int.from_bytes(hashlib.sha256(os.fsencode(path)).digest()[:4], "little")
     pixels = np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), np.uint8)
     Image.fromarray(pixels).save(path)
     return path
