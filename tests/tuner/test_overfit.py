@@ -25,14 +25,13 @@ RECIPE = Recipe(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [spec.name for spec in zoo.list_models()])
-def test_learns_twenty_pictures_by_heart(name: str) -> None:
+def test_learns_twenty_pictures_by_heart(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     spec = zoo.get(name)
     dataset = open_dataset("synthetic", task=spec.task, limit=PICTURES, seed=4)
     pictures = decode(dataset.splits["train"], spec.inputs)
     options = {"num_classes": len(dataset.labels)} if "num_classes" in spec.options else {}
     trainer = Trainer(spec, learner_for(spec, len(dataset.labels)), options, seed=0)
     fit = trainer.fit(RECIPE, pictures, pictures)
-    print(
-        f"{name}: {fit.metric} {fit.best_score:.3f} after {fit.best_epoch} epochs, loss {fit.history[-1]['loss']:.3f}"
-    )
+    with capsys.disabled():  # the table is what one runs this for
+        print(f"\n{name:26} {fit.metric} {fit.best_score:.3f} after {fit.best_epoch} epochs", end=" ")
     assert fit.best_score >= ENOUGH
