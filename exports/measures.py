@@ -136,21 +136,22 @@ def _in_pixels(found: Detections, inputs: ImageSpec, height_px: int, width_px: i
 def save_detections(findings: Findings, path: Path) -> int:
     """Write what a detector found as COCO results, in pixels of the original pictures; return how many.
 
-    One object per detection down to a score of 0.01: `image_id` counts the pictures that could be read from 1, in the
-    order of the split, `file_name` names them, `category_id` counts the labels from 1, `bbox` is [x, y, width, height],
+    One object per detection down to a score of 0.01: `image_id` and `category_id` are those of the data's COCO file, or
+    count the split's pictures and the labels from 1; `file_name` names the picture, `bbox` is [x, y, width, height],
     `keypoints` are triplets of x, y and visibility 2. Format: https://cocodataset.org/#format-results.
     """
     pictures = findings.labelled.pictures
     rows: list[dict[str, Any]] = []
     found = compare(findings).found
-    for image_id, (key, one, size) in enumerate(zip(pictures.keys, found, pictures.sizes_px, strict=True), start=1):
+    category_ids = findings.labelled.dataset.category_ids
+    for image_id, key, one, size in zip(pictures.image_ids, pictures.keys, found, pictures.sizes_px, strict=True):
         placed = _in_pixels(one, findings.loaded.spec.inputs, int(size[0]), int(size[1]))
         for box, score, label, points in zip(placed.boxes, one.scores, one.classes, placed.keypoints, strict=True):
             x, y, right, bottom = (float(value) for value in box)
             row: dict[str, Any] = {
                 "image_id": image_id,
                 "file_name": key,
-                "category_id": int(label) + 1,
+                "category_id": category_ids[label] if category_ids else int(label) + 1,
                 "bbox": [x, y, right - x, bottom - y],
                 "score": float(score),
             }

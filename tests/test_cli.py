@@ -152,6 +152,22 @@ def test_saved_detections_score_what_was_printed(
     assert [printed["ap"], printed["ap50"]] == pytest.approx(evaluation.stats[:2].tolist(), abs=1e-4)
 
 
+def test_saved_detections_bear_the_numbers_of_the_coco_file(
+    artifact: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder, file = coco(tmp_path / "data"), tmp_path / "found.json"
+    document = json.loads((folder / "val.json").read_text())
+    for entry in [*document["images"], *document["annotations"]]:
+        number = "id" if "file_name" in entry else "image_id"
+        entry[number] = 1000 - entry[number]
+    (folder / "val.json").write_text(json.dumps(document))
+    (folder / "images" / "24.png").write_bytes(b"no picture")
+    assert zoo(capfd, "evaluate", artifact, "--data", folder, "--save-detections", file)[0] == 0
+    saved = {(one["image_id"], one["file_name"]) for one in json.loads(file.read_text())}
+    assert saved
+    assert saved <= {(1000 - number, f"{number}.png") for number in range(25, 48)}
+
+
 def test_small_faces_can_be_left_out(artifact: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, text, _ = zoo(capfd, "evaluate", artifact, "--limit", "24", "--min-face", "0.3", "--iou", "0.75", "--json")
     assert code == 0

@@ -44,12 +44,16 @@ class Box:
 
 @dataclass
 class Loaded:
-    """What a loader read. `splits` holds 'train' and 'val', or 'all' in their place; `files` the picture file
-    behind each key, or `hashes` the SHA-256 of its bytes where it is part of a larger file; `findings` what is wrong;
-    `bad_pictures` the sentences about pictures that are left out."""
+    """What a loader read.
+
+    `splits` holds 'train' and 'val', or 'all' in their place; `files` the picture file behind each key, or `hashes` the
+    SHA-256 of its bytes where it is part of a larger file; `category_ids` the numbers of the labels in a file that
+    gives them some; `findings` what is wrong; `bad_pictures` the sentences about pictures that are left out.
+    """
 
     labels: tuple[str, ...]
     keypoints: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = ()
     splits: dict[str, list[Sample]] = field(default_factory=dict)
     files: dict[str, Path] = field(default_factory=dict)
     hashes: dict[str, str] = field(default_factory=dict)

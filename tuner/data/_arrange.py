@@ -51,6 +51,7 @@ def arrange(
         labels=labels,
         splits={split: _limit(samples, limits.get(split), task, seed) for split, samples in splits.items()},
         keypoints=keypoints,
+        category_ids=loaded.category_ids if labels == loaded.labels else (),
         findings=tuple(loaded.findings),
         notes=tuple(notes),
     )

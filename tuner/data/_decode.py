@@ -63,8 +63,14 @@ def decode(
         labels=np.array([sample.label for sample in kept], np.int64),
         sizes_px=np.array(rows.sizes_px, np.int64).reshape(-1, 2),
         keys=tuple(sample.key for sample in kept),
+        image_ids=_image_ids(samples, rows.kept),
         skipped=tuple(rows.skipped),
     )
+
+
+def _image_ids(samples: Sequence[Sample], rows: Sequence[int]) -> tuple[int, ...]:
+    own = [sample.image_id for sample in samples if sample.image_id is not None]
+    return tuple(own[row] if len(own) == len(samples) else row + 1 for row in rows)
 
 
 def _fill(

@@ -27,7 +27,7 @@ class Sample:
     picture, classes (n,) index into the data set's labels, keypoints_px (n, k, 2) with NaN where not annotated,
     ignore (n,) True where the box is neither a hit nor a miss. `label` is the class or identity index of the whole
     picture, -1 where the data set labels boxes. `size_px` is the picture's (height, width) where it is known without
-    loading; for pictures with boxes it is.
+    loading; for pictures with boxes it is. `image_id` is the number by which a COCO file knows it.
     """
 
     key: str
@@ -38,6 +38,7 @@ class Sample:
     ignore: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
     label: int = -1
     size_px: tuple[int, int] | None = None
+    image_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,8 @@ class Dataset:
     """A data set as opened: labels, splits ('train' and 'val'), what is wrong with it.
 
     `findings` tells what the annotations have wrong, `notes` what was decided on the user's behalf.
-    `labels` are class names; for identity data they are the identities, train and val disjoint.
+    `labels` are class names; for identity data they are the identities, train and val disjoint. `category_ids` are the
+    numbers by which a COCO file knows the labels; elsewhere there are none.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Dataset:
     keypoints: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    category_ids: tuple[int, ...] = ()
 
     @property
     def skipped(self) -> tuple[str, ...]:
@@ -82,6 +85,7 @@ class Decoded:
     Shapes: images uint8 (N, height, width, 3); per picture boxes float32 (n, 4) xyxy fractions of the model input,
     classes int64 (n,), keypoints float32 (n, k, 2) fractions of the model input, NaN where not annotated,
     ignore bool (n,); labels int64 (N,). `sizes_px` (N, 2) holds height and width of each original picture.
+    `image_ids` are the numbers of the data set's own file, or count its samples from 1, those left out included.
     """
 
     images: np.ndarray
@@ -92,6 +96,7 @@ class Decoded:
     labels: np.ndarray
     sizes_px: np.ndarray
     keys: tuple[str, ...]
+    image_ids: tuple[int, ...] = ()
     skipped: tuple[str, ...] = ()
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,6 +59,7 @@ def load_coco(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     for split, path in files.items():
         _drop_strays(documents[split], path, loaded)
     loaded.labels = tuple(labels) if labels is not None else _category_names(documents[first], files[first])
+    loaded.category_ids = _category_ids(documents[first], loaded.labels)
     loaded.keypoints = _keypoint_names(documents.values())
     for split, path in files.items():
         loaded.splits[split] = _load_split(folder, split, path, documents[split], loaded)
@@ -143,6 +145,14 @@ def _category_names(document: dict[str, Any], path: Path) -> tuple[str, ...]:
     return names
 
 
+def _category_ids(document: dict[str, Any], labels: tuple[str, ...]) -> tuple[int, ...]:
+    """Return the numbers of the labels, none unless each has one of its own."""
+    of_name = {_name(category): category.get("id") for category in reversed(document["categories"])}
+    found = (of_name.get(label) for label in labels)
+    whole = tuple(number for number in found if type(number) is int)
+    return whole if len(set(whole)) == len(labels) else ()
+
+
 def _keypoint_names(documents: Any) -> tuple[str, ...]:
     categories = (category for document in documents for category in document["categories"])
     found: list[Any] = next(
@@ -181,7 +191,8 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
     samples = []
     for image, (name, file, size_px) in pictures.items():
         load = partial(read_picture, file, size_px)
-        samples.append(make_sample(name, load, size_px, boxes_of.get(image, []), len(loaded.keypoints)))
+        sample = make_sample(name, load, size_px, boxes_of.get(image, []), len(loaded.keypoints))
+        samples.append(replace(sample, image_id=int(image[1]) if image[0] == "int" else None))
         loaded.files[name] = file
     return samples
 

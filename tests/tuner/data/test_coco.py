@@ -13,8 +13,8 @@ import pytest
 from _builders import SIZE, coco_document, edit_json, write_coco, write_picture
 from PIL import Image
 
-from tuner.data import open_dataset
-from zoo import BadData
+from tuner.data import decode, open_dataset
+from zoo import BadData, ImageSpec
 from zoo._specs import FACE_DETECTION, OBJECT_DETECTION
 
 
@@ -176,6 +176,19 @@ def test_val_with_a_class_of_its_own(tmp_path: Path) -> None:
     edit_json(tmp_path / "val.json", lambda document: document["categories"][1].update(name="cow"))
     with pytest.raises(BadData, match=r"val\.json uses the class 'cow'"):
         open_dataset(tmp_path, task=OBJECT_DETECTION)
+
+
+def test_numbers_of_the_file_are_kept(tmp_path: Path) -> None:
+    write_coco(tmp_path)
+    edit_json(tmp_path / "val.json", lambda document: document["images"][0].update(id="first"))
+    (tmp_path / "images" / "train0.png").write_bytes(b"no picture")
+    dataset = open_dataset(tmp_path, task=OBJECT_DETECTION)
+    assert dataset.category_ids == (3, 7)
+    assert open_dataset(tmp_path, task=OBJECT_DETECTION, labels=("dog",)).category_ids == (7,)
+    assert open_dataset(tmp_path, task=FACE_DETECTION).category_ids == ()
+    train, val = (decode(dataset.splits[split], ImageSpec(16, 16)) for split in ("train", "val"))
+    assert train.image_ids == tuple(range(1, 12))  # the file counts from 0, and 0 cannot be read
+    assert val.image_ids == (1, 2, 3, 4)  # a number that is none: all are counted
 
 
 def test_size_comes_from_the_picture_when_not_declared(tmp_path: Path) -> None:
