@@ -10,6 +10,7 @@ from exports.pictures import draw_findings
 from exports.publish import Published, publish
 from exports.verify import verify
 from tuner import sweep
+from tuner.data import SYNTHETIC
 from zoo._errors import BadArtifact
 
 
@@ -20,7 +21,7 @@ def run_model(
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
     done = publish(result.folder, store, precision=precision)
-    picture = draw_findings(done.folder, sweep_options["data"], result.folder / "findings.png")
+    picture = draw_findings(done.folder, sweep_options["data"] or SYNTHETIC, result.folder / "findings.png")
     print(f"{model}: verifying {done.folder}", file=sys.stderr)
     checked = verify(done.folder)
     if not checked.passed:
