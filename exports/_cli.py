@@ -118,7 +118,7 @@ def _run(arguments: argparse.Namespace) -> None:
             store=arguments.store,
             precision=arguments.precision,
             options=options[model],
-            **sweep_arguments(arguments),
+            **sweep_arguments(arguments, model),
         )
         rows.append(row)
         records.append(record)

@@ -78,7 +78,7 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
         manifest = build_manifest(
             source.spec,
             folder=folder,
-            options=record["options"],
+            options=winner["options"],  # with those that the sweep chose
             labels=list(source.labels),
             outputs={name: values.shape[1:] for name, values in outputs.items()},
             precision=precision,

@@ -10,6 +10,7 @@ from exports.pictures import draw_findings
 from exports.publish import Published, publish
 from exports.verify import verify
 from tuner import sweep
+from tuner.data import SYNTHETIC
 from zoo._errors import BadArtifact
 
 
@@ -20,7 +21,7 @@ def run_model(
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
     done = publish(result.folder, store, precision=precision)
-    data, format = sweep_options["data"], sweep_options.get("format")
+    data, format = sweep_options["data"] or SYNTHETIC, sweep_options.get("format")
     picture = draw_findings(done.folder, data, result.folder / "findings.png", format)
     print(f"{model}: verifying {done.folder}", file=sys.stderr)
     checked = verify(done.folder)

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from tuner.search import SweepResult
 
 
-def sweep(model: str, **arguments: Any) -> SweepResult:
-    """Search batch size and learning rate; arguments are those of `tuner.search.sweep`, which this imports quietly."""
+def sweep(model: str | None = None, **arguments: Any) -> SweepResult:
+    """Search hyperparameters; arguments are those of `tuner.search.sweep`, which this imports quietly."""
     from zoo._quiet import import_keras
 
     import_keras()

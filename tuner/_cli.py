@@ -21,12 +21,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
         "--data",
         default=DEFAULT_DATA,
         metavar="DATA",
-        help="a folder, tfds:NAME, or 'synthetic' (default), generated pictures",
+        help="a folder, a URL, tfds:NAME, or 'synthetic' (default), generated pictures",
     )
     add_format_option(parser)
     add_strict_option(parser)
     parser.add_argument("--limit", type=positive, metavar="N", help="train on at most N pictures")
-    parser.add_argument("--seed", type=seed, default=0, help="decides data choice, weights and trials (default 0)")
+    parser.add_argument("--seed", type=seed, help="decides data choice, weights and trials (default 0)")
 
 
 def add_format_option(parser: argparse.ArgumentParser) -> None:
@@ -46,90 +46,161 @@ def add_strict_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a sweep, shared by `sweep` and `run`."""
-    from tuner.defaults import BATCH_SIZES, DEFAULT_AUGMENTATION, EPOCHS, LEARNING_RATES, TRIALS
+    """Add the options of a sweep, shared by `sweep` and `run`. Defaults are those of `tuner.sweep`."""
+    from tuner.defaults import BATCH_SIZES, DEFAULT_AUGMENTATION, EPOCHS, LEARNING_RATES, ORACLE, SUGGESTED, TRIALS
 
     add_data_options(parser)
     parser.add_argument(
-        "--trials", type=positive, default=TRIALS, metavar="N", help=f"networks to train (default {TRIALS})"
+        "--trials",
+        type=positive,
+        metavar="N",
+        help=f"networks to train (default {TRIALS}; all that there are for the oracles grid and hyperband)",
     )
-    parser.add_argument(
-        "--epochs", type=positive, default=EPOCHS, metavar="N", help=f"passes over the data (default {EPOCHS})"
-    )
+    parser.add_argument("--epochs", type=positive, metavar="N", help=f"passes over the data (default {EPOCHS})")
     parser.add_argument(
         "--batch-size",
-        default=",".join(map(str, BATCH_SIZES)),
         metavar="N,N",
-        help="batch sizes to choose from (default %(default)s)",
+        help=f"batch sizes to choose from (default {','.join(map(str, BATCH_SIZES))})",
     )
     parser.add_argument(
         "--learning-rate",
-        default=":".join(f"{rate:g}" for rate in LEARNING_RATES),
         metavar="LOW:HIGH",
-        help="range searched on a log scale, or one fixed rate (default %(default)s)",
+        help="range searched on a log scale, or one fixed rate (default "
+        f"{':'.join(f'{rate:g}' for rate in LEARNING_RATES)})",
+    )
+    parser.add_argument(
+        "--space",
+        action="append",
+        metavar="NAME=a,b,c",
+        help="search one more dimension: an option of the model, a weight of its loss, or a field of the recipe, as "
+        f"NAME=a,b,c or NAME=low:high[:log], or NAME alone for {', '.join(SUGGESTED)}; repeatable",
+    )
+    parser.add_argument(
+        "--oracle", metavar="NAME", help=f"random, grid, bayesian or hyperband decides what is tried (default {ORACLE})"
+    )
+    parser.add_argument("--objective", metavar="METRIC", help="the metric to raise; that of the task, if left out")
+    parser.add_argument(
+        "--no-overfit", action="store_true", help="do not begin by learning twenty pictures by heart ('zoo overfit')"
     )
     parser.add_argument(
         "--augment",
-        default=DEFAULT_AUGMENTATION,
         metavar="NAME",
         help="how training pictures are changed: none, light, scenes (many objects) or portraits (one); "
-        "default %(default)s",
+        f"default {DEFAULT_AUGMENTATION}",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default runs)")
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="run trials on a Ray cluster: 'local' starts one here, 'auto' finds one, or ray://HOST:PORT",
+    )
+    parser.add_argument(
+        "--cpus-per-trial", type=positive, metavar="N", help="with --ray: processors of a trial (default 1)"
+    )
+    parser.add_argument(
+        "--gpus-per-trial", type=share, metavar="X", help="with --ray: accelerators of a trial (default 0)"
+    )
     add_model_options(parser)
 
 
-def sweep_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Turn parsed options into the keyword arguments of `tuner.sweep`. Raises ZooError for values it cannot read."""
-    from tuner.defaults import Space
+def share(text: str) -> float:
+    """Read a number from 0, such as 0.5, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1_000:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number from 0, such as 0.5")
+    return value
 
-    try:
-        batch_sizes = tuple(int(word) for word in arguments.batch_size.split(","))
-    except ValueError:
-        raise ZooError(f"Cannot read --batch-size {arguments.batch_size}. Write whole numbers like 8,16,32.") from None
-    low, _, high = arguments.learning_rate.partition(":")
-    try:
-        learning_rates = (float(low), float(high or low))
-    except ValueError:
-        raise ZooError(
-            f"Cannot read --learning-rate {arguments.learning_rate}. Write a range like 1e-4:1e-2, or one rate."
-        ) from None
+
+def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[str, Any]:
+    """Turn parsed options into the keyword arguments of `tuner.sweep` for a model; those not given are None.
+
+    Raises ZooError for values that cannot be read.
+    """
     return {
         "data": arguments.data,
         "format": arguments.format,
-        "strict": arguments.strict,
+        "strict": arguments.strict or None,
         "trials": arguments.trials,
         "epochs": arguments.epochs,
         "limit": arguments.limit,
         "seed": arguments.seed,
         "augmentation": arguments.augment,
-        "space": Space(batch_sizes, learning_rates),
+        "oracle": arguments.oracle,
+        "objective": arguments.objective,
+        "space": _space(arguments, model),
+        "overfit": not arguments.no_overfit,
         "out": arguments.out,
+        "executor": _executor(arguments),
     }
+
+
+def _space(arguments: argparse.Namespace, model: str | None) -> Any:
+    from tuner.defaults import BATCH_SIZES, LEARNING_RATES, Space
+
+    if arguments.batch_size is None and arguments.learning_rate is None and not arguments.space:
+        return None
+    batch_sizes: tuple[int, ...] = BATCH_SIZES
+    learning_rates, more = LEARNING_RATES, {}
+    if arguments.batch_size is not None:
+        try:
+            batch_sizes = tuple(int(word) for word in arguments.batch_size.split(","))
+        except ValueError:
+            raise ZooError(
+                f"Cannot read --batch-size {arguments.batch_size}. Write whole numbers like 8,16,32."
+            ) from None
+    if arguments.learning_rate is not None:
+        low, _, high = arguments.learning_rate.partition(":")
+        try:
+            learning_rates = (float(low), float(high or low))
+        except ValueError:
+            raise ZooError(
+                f"Cannot read --learning-rate {arguments.learning_rate}. Write a range like 1e-4:1e-2, or one rate."
+            ) from None
+    if arguments.space:
+        from tuner.space import read_dimensions
+
+        if model is None:
+            raise ZooError("--space needs the name of the model. Leave both out to resume with the space of the run.")
+        from zoo import get
+
+        more = read_dimensions(arguments.space, get(model))
+    return Space(batch_sizes, learning_rates, more)
+
+
+def _executor(arguments: argparse.Namespace) -> Any:
+    if arguments.ray is None:
+        if arguments.cpus_per_trial is not None or arguments.gpus_per_trial is not None:
+            raise ZooError(
+                "--cpus-per-trial and --gpus-per-trial are for a cluster. Add --ray local, or leave them out."
+            )
+        return None
+    from tuner.cluster import OnRay
+
+    return OnRay(
+        arguments.ray, cpus_per_trial=arguments.cpus_per_trial or 1, gpus_per_trial=arguments.gpus_per_trial or 0
+    )
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
     from tuner import sweep
+    from tuner.report import trial_rows
 
-    result = sweep(
-        arguments.name, options=model_options(arguments.name, arguments.option), **sweep_arguments(arguments)
+    name = arguments.name
+    if arguments.option and name is None:
+        raise ZooError("--option needs the name of the model. Leave both out to resume with the options of the run.")
+    options = model_options(name, arguments.option) if arguments.option else None
+    result = sweep(name, options=options, resume=arguments.resume, **sweep_arguments(arguments, name))
+    chosen = ", ".join(
+        f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
+        for name, value in result.hyperparameters.items()
     )
-    rows = [
-        {
-            "trial": trial["trial"],
-            "batch size": trial["batch_size"],
-            "learning rate": f"{trial['learning_rate']:.2e}",
-            result.metric: f"{trial['score']:.4f}" if "score" in trial else f"failed: {trial['failure']}",
-            "images/s": trial.get("images_per_second", "-"),
-            "seconds": trial["seconds"],
-        }
-        for trial in result.trials
-    ]
     text = (
-        f"{table(rows)}\n\nwinner: {result.metric} {result.score:.4f} (untrained {result.untrained:.4f}) "
-        f"with batch size {result.batch_size}, "
-        f"learning rate {result.learning_rate:.2e}\nrun:    {result.folder}\nreport: {result.folder / 'report.html'}\n"
-        f"next:   zoo publish {result.folder}"
+        f"{table(trial_rows(result.trials, result.metric))}\n\nwinner: {result.metric} {result.score:.4f} "
+        f"(untrained {result.untrained:.4f}) with {chosen}\nrun:    {result.folder}\n"
+        f"report: {result.folder / 'report.html'}\nnext:   zoo publish {result.folder}"
     )
     record = {
         "run": str(result.folder),
@@ -138,13 +209,44 @@ def _sweep(arguments: argparse.Namespace) -> None:
         "untrained": result.untrained,
         "batch_size": result.batch_size,
         "learning_rate": result.learning_rate,
+        "hyperparameters": dict(result.hyperparameters),
         "trials": list(result.trials),
     }
     emit(arguments, record, text)
 
 
+def _overfit(arguments: argparse.Namespace) -> None:
+    from tuner.overfit import overfit
+    from tuner.requests import Request
+    from tuner.trials import Bench
+
+    picture = arguments.output or Path(f"overfit-{arguments.name}.png")
+    if picture.suffix.lower() != ".png" or picture.is_dir():
+        raise ZooError(f"Cannot draw into {picture}. Name a file that ends in .png.")
+    request = Request.of(
+        None,
+        model=arguments.name,
+        data=arguments.data,
+        limit=arguments.limit,
+        seed=arguments.seed,
+        options=model_options(arguments.name, arguments.option),
+    )
+    done = overfit(Bench(request.job(None)))
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    done.draw(picture)
+    verdict = "learned" if done.passed else "NOT LEARNED"
+    losses = f"{done.history[0]['loss']:.3g} to {done.history[-1]['loss']:.3g}" if done.history else "nowhere"
+    text = (
+        f"{verdict}: {done.pictures} pictures by heart, {done.metric} {done.score:.4f} after {len(done.history)} "
+        f"epochs, loss from {losses}\ncurve:   {picture}"
+    )
+    emit(arguments, {**done.record(), "picture": str(picture)}, text)
+    if not done.passed:
+        raise ZooError(f"'{arguments.name}' does not learn {done.pictures} pictures by heart. {done.reason}")
+
+
 def _data_show(arguments: argparse.Namespace) -> None:
-    from tuner.augment import augmentation_named
+    from tuner.augment import as_augmentation
     from tuner.augmented_view import augmented_view
     from tuner.data import open_dataset
     from tuner.data.show import contact_sheet
@@ -164,7 +266,7 @@ def _data_show(arguments: argparse.Namespace) -> None:
         raise BadData(f"{arguments.data} has no split '{arguments.split}'; it has {', '.join(dataset.splits)}.")
     if arguments.augment is not None:
         dataset = augmented_view(
-            dataset, arguments.split, inputs, augmentation_named(arguments.augment), arguments.count, arguments.seed
+            dataset, arguments.split, inputs, as_augmentation(arguments.augment), arguments.count, arguments.seed
         )
     arguments.output.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet(dataset, arguments.split, count=arguments.count, seed=arguments.seed).save(arguments.output)
@@ -201,17 +303,41 @@ def _data_check(arguments: argparse.Namespace) -> None:
 
 
 def add_commands(commands: Any) -> None:
-    """Register `sweep` and `data`; named in the entry point group `zoo.commands`."""
+    """Register `sweep`, `overfit` and `data`; named in the entry point group `zoo.commands`."""
     sweeping = add_command(
         commands,
         "sweep",
         _sweep,
-        "search batch size and learning rate for one model",
-        ["zoo sweep yunet_n_160", "zoo sweep dense4_det_160 --data DIR --trials 8 --epochs 20 --option width=0.5"],
+        "search batch size, learning rate and more for one model",
+        [
+            "zoo sweep yunet_n_160",
+            "zoo sweep dense4_det_160 --data DIR --trials 8 --epochs 20 --option width=0.5",
+            "zoo sweep yunet_n_160 --data DIR --oracle bayesian --trials 20 --space width=0.5,1 --space box_weight",
+            "zoo sweep --resume runs/yunet_n_160/TIME",
+            "zoo sweep yunet_n_160 --data s3://BUCKET/faces --trials 64 --ray auto --cpus-per-trial 2",
+        ],
         uses_keras=True,
     )
-    sweeping.add_argument("name", metavar="NAME", help="a model of 'zoo list'")
+    sweeping.add_argument("name", metavar="NAME", nargs="?", help="a model of 'zoo list'; not needed with --resume")
+    sweeping.add_argument(
+        "--resume", type=Path, metavar="RUN", help="go on with the sweep in this run folder, as it was asked for"
+    )
     add_sweep_options(sweeping)
+
+    overfitting = add_command(
+        commands,
+        "overfit",
+        _overfit,
+        "learn twenty pictures by heart, to see that labels, pre-processing and loss are right",
+        ["zoo overfit yunet_n_160", "zoo overfit dense4_det_160 --data DIR -o curve.png"],
+        uses_keras=True,
+    )
+    overfitting.add_argument("name", metavar="NAME", help="a model of 'zoo list'")
+    add_data_options(overfitting)
+    overfitting.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="PNG to draw the curve into (default overfit-NAME.png)"
+    )
+    add_model_options(overfitting)
 
     data = commands.add_parser("data", help="look at data", description="Look at data before training on it.")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)

@@ -12,6 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -117,11 +118,21 @@ AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
 )
 
 
-def augmentation_named(name: str) -> Augmentation:
-    """Return one of `AUGMENTATIONS`. Raises: UnknownName with the nearest name."""
-    if name not in AUGMENTATIONS:
-        raise unknown("augmentation", name, AUGMENTATIONS, f"Augmentations are: {', '.join(AUGMENTATIONS)}.")
-    return AUGMENTATIONS[name]
+def as_augmentation(given: str | Mapping[str, Any]) -> Augmentation:
+    """Return one of `AUGMENTATIONS` by its name, or one with the given settings.
+
+    Raises: UnknownName for a name or setting that does not exist, ZooError for a value that cannot be.
+    """
+    if isinstance(given, str):
+        if given not in AUGMENTATIONS:
+            raise unknown("augmentation", given, AUGMENTATIONS, f"Augmentations are: {', '.join(AUGMENTATIONS)}.")
+        return AUGMENTATIONS[given]
+    settings = [field.name for field in fields(Augmentation)]
+    for name in given:
+        if name not in settings:
+            raise unknown("augmentation setting", name, settings, f"Settings are: {', '.join(settings)}.")
+    values: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in given.items()}
+    return Augmentation(**values)
 
 
 def augment(
@@ -137,7 +148,7 @@ def augment(
     `data` may be kept at a multiple of the input's sides. A mirror turns the whole input, padding included. Raises:
     ZooError when pictures with boxes are to be turned.
     """
-    if not augmentation:
+    if not augmentation and data.images.shape[1:] == inputs.shape:
         return data.take(rows)
     kept_at = replace(inputs, height=data.images.shape[1], width=data.images.shape[2])
     if augmentation.rotate_degrees and any(len(data.boxes[row]) for row in rows):

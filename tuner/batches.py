@@ -43,8 +43,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, spec: ModelSpec, learner: Learner, data: Decoded, recipe: Recipe) -> None:
         super().__init__()
         self._spec, self._learner, self._data, self._recipe = spec, learner, data, recipe
-        self._epoch = 0
-        self._order = self._shuffled()
+        self.start_epoch(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self._data) / self._recipe.batch_size)
@@ -57,9 +56,9 @@ class Batches(keras.utils.PyDataset):
         )
         return as_input(batch.images, self._spec.inputs), self._learner.targets(batch, np.arange(len(rows)))
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
-        self._order = self._shuffled()
+    def start_epoch(self, epoch: int) -> None:
+        """Say which epoch, from 0, the next batches belong to."""
+        self._epoch, self._order = epoch, self._shuffled(epoch)
 
-    def _shuffled(self) -> np.ndarray:
-        return np.random.default_rng((self._recipe.seed, self._epoch)).permutation(len(self._data))
+    def _shuffled(self, epoch: int) -> np.ndarray:
+        return np.random.default_rng((self._recipe.seed, epoch)).permutation(len(self._data))

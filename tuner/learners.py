@@ -17,6 +17,9 @@ from tuner.data.pairs import verification_pairs
 from tuner.data.teacher import TeacherVectors
 from tuner.gradients import slopes
 from tuner.losses import (
+    BOX_WEIGHT,
+    COSINE_MARGIN,
+    KEYPOINT_WEIGHT,
     arc_margin_loss,
     classification_loss,
     cosine_margin_loss,
@@ -49,15 +52,20 @@ Arrays = Mapping[str, np.ndarray]
 CustomLoss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 CLASS_METRICS = MappingProxyType({OBJECT_RECOGNITION: "top1", FACE_GATE: "balanced_accuracy"})
+NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 EMBEDDING_LOSSES = ("cosface", "arcface", "distill")
 NUM_PAIRS = 2_000
 NUM_FOLDS = 10
 
 
 class Learner(Protocol):
-    """The part of training that depends on the task. `metric` names the score, in 0..1, higher is better."""
+    """The part of training that depends on the task. `metric` names the score, in 0..1, higher is better.
+
+    `loss_weights` are the factors and margins inside the loss that a sweep may search, with their defaults.
+    """
 
     metric: str
+    loss_weights: Mapping[str, float]
 
     def attach(self, model: Any) -> Any:
         """Return the network to train: `model` with layers that only training needs."""
@@ -65,8 +73,8 @@ class Learner(Protocol):
     def targets(self, data: Decoded, rows: np.ndarray) -> Arrays:
         """Return what the network should answer for these rows; first axis: row."""
 
-    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
-        """Return the mean loss of a batch, a scalar tensor."""
+    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
+        """Return the mean loss of a batch, a scalar tensor. `loss_weights` may be numbers or scalar tensors."""
 
     def score(self, outputs: Arrays, data: Decoded) -> float:
         """Return the metric from the network's outputs for all rows of `data`, in order."""
@@ -78,6 +86,8 @@ class DetectionLearner:
     def __init__(self, spec: ModelSpec, num_classes: int) -> None:
         assert isinstance(spec.head, GridHead)
         self.metric = "ap50"
+        keypoint_weight = {"keypoint_weight": KEYPOINT_WEIGHT} if spec.head.num_keypoints else {}
+        self.loss_weights: Mapping[str, float] = {"box_weight": BOX_WEIGHT, **keypoint_weight}
         self._input_px, self._head = (spec.inputs.width, spec.inputs.height), spec.head
         self._grid = anchors(spec.head, spec.inputs)
         self._num_classes = num_classes
@@ -110,8 +120,8 @@ class DetectionLearner:
             targets["keypoint_offsets"] = np.nan_to_num(offsets).astype(np.float32)
         return targets
 
-    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
-        return detection_loss(targets, outputs, self._grid)
+    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
+        return detection_loss(targets, outputs, self._grid, **loss_weights)
 
     def detections(self, outputs: Arrays, score_threshold: float | None = None) -> list[Detections]:
         """Decode each row of raw outputs; coordinates in fractions of the model input."""
@@ -136,6 +146,8 @@ class DetectionLearner:
 class ClassLearner:
     """One class per picture. `metric` is "top1" or "balanced_accuracy"."""
 
+    loss_weights = NO_WEIGHTS
+
     def __init__(self, metric: str = "top1") -> None:
         self.metric = metric
         self._measure = {"top1": accuracy, "balanced_accuracy": balanced_accuracy}[metric]
@@ -146,7 +158,7 @@ class ClassLearner:
     def targets(self, data: Decoded, rows: np.ndarray) -> Arrays:
         return {"label": data.labels[rows]}
 
-    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
         return classification_loss(targets, outputs)
 
     def score(self, outputs: Arrays, data: Decoded) -> float:
@@ -173,6 +185,7 @@ class EmbeddingLearner:
                 f"Give teacher= together with loss='distill'."
             )
         self.metric = "verification_accuracy"
+        self.loss_weights = {"margin": COSINE_MARGIN} if loss == "cosface" else NO_WEIGHTS
         self._num_identities, self._loss = num_identities, loss
         self._teacher = None if teacher is None else TeacherVectors(teacher)
 
@@ -194,10 +207,12 @@ class EmbeddingLearner:
             return {"teacher": self._teacher.of([data.keys[row] for row in rows])}
         return {"label": data.labels[rows]}
 
-    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
         if self._teacher is not None:
             return distillation_loss(targets, outputs, centre=self._teacher.centre)
-        return (arc_margin_loss if self._loss == "arcface" else cosine_margin_loss)(targets, outputs)
+        if self._loss == "arcface":
+            return arc_margin_loss(targets, outputs)
+        return cosine_margin_loss(targets, outputs, **loss_weights)
 
     def score(self, outputs: Arrays, data: Decoded) -> float:
         cosines, same = self.pairs(outputs, data)
@@ -215,11 +230,11 @@ class CustomLossLearner:
     def __init__(self, learner: Learner, loss: CustomLoss) -> None:
         if not callable(loss):
             raise ZooError(f"A loss is called as loss(targets, outputs), got {loss!r:.60}. Give a function.")
-        self.metric = learner.metric
+        self.metric, self.loss_weights = learner.metric, NO_WEIGHTS
         self.attach, self.targets, self.score = learner.attach, learner.targets, learner.score
         self._custom = loss
 
-    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
         return self._custom(targets, outputs)
 
     def check(self, targets: Arrays, outputs: Arrays) -> None:

@@ -17,6 +17,7 @@ Tensor = Any
 
 BOX_WEIGHT = 2.0
 KEYPOINT_WEIGHT = 0.5
+COSINE_MARGIN = 0.1
 EPSILON = 1e-7
 
 
@@ -45,7 +46,14 @@ def box_overlap(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     return overlap_share, overlap_share - (hull - union) / (hull + EPSILON)
 
 
-def detection_loss(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor], grid: Anchors) -> Tensor:
+def detection_loss(
+    targets: Mapping[str, Tensor],
+    outputs: Mapping[str, Tensor],
+    grid: Anchors,
+    *,
+    box_weight: Tensor = BOX_WEIGHT,
+    keypoint_weight: Tensor = KEYPOINT_WEIGHT,
+) -> Tensor:
     """Quality focal loss over all anchors plus (1 - GIoU) and landmark distance over anchors that own an object.
 
     Shapes: class_targets (B, num_anchors, num_classes), boxes (B, num_anchors, 4), weights (B, num_anchors) and, with
@@ -57,13 +65,13 @@ def detection_loss(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor],
     overlap, generalised = box_overlap(decode_boxes(outputs["box_offsets"], grid, ops), targets["boxes"])
     quality = targets["class_targets"] * ops.stop_gradient(overlap)[..., None]
     per_cell = ops.sum(quality_focal(outputs["class_logits"], quality), axis=-1) * targets["weights"]
-    loss = (ops.sum(per_cell) + BOX_WEIGHT * ops.sum((1.0 - generalised) * owned)) / num_owned
+    loss = (ops.sum(per_cell) + box_weight * ops.sum((1.0 - generalised) * owned)) / num_owned
     if "keypoint_offsets" in outputs:
         sides = (targets["boxes"][..., 2:] - targets["boxes"][..., :2]) / grid.units  # in strides
         scale = ops.sqrt(ops.maximum(ops.prod(sides, axis=-1, keepdims=True), EPSILON))
         known = targets["keypoint_known"] * owned[..., None]
         distance = ops.abs(outputs["keypoint_offsets"] - targets["keypoint_offsets"]) / ops.maximum(scale, 1.0)
-        loss = loss + KEYPOINT_WEIGHT * ops.sum(distance * known) / num_owned
+        loss = loss + keypoint_weight * ops.sum(distance * known) / num_owned
     return loss
 
 
@@ -75,7 +83,7 @@ def classification_loss(targets: Mapping[str, Tensor], outputs: Mapping[str, Ten
 
 
 def cosine_margin_loss(
-    targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor], *, scale: float = 16.0, margin: float = 0.1
+    targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor], *, scale: float = 16.0, margin: Tensor = COSINE_MARGIN
 ) -> Tensor:
     """Softmax over scaled cosines, the right one lowered by a margin: label (B,), cosines (B, num_identities).
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import Any, Self
 
 from tqdm import tqdm
 
@@ -41,7 +42,7 @@ class Progress:
             mininterval=0.5 if sys.stderr.isatty() else 10.0,
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -64,3 +65,46 @@ class Progress:
     def note(self, **values: float) -> None:
         """Show values behind the bar, such as the best score so far."""
         self._bar.set_postfix(values)
+
+    def tell(self, line: str) -> None:
+        """Write a line above the bar."""
+        self._bar.write(line, file=sys.stderr)
+
+
+class SweepProgress(Progress):
+    """A sweep's bar over all pictures of all epochs, with one row of a table above it for each trial that ends."""
+
+    def __init__(self, model: str, metric: str, total_epochs: int, pictures: int) -> None:
+        super().__init__(model, total=total_epochs * pictures, unit="img")
+        self._metric, self._pictures = metric, pictures
+        self._epochs: dict[int, int] = {}
+        self._settled = 0
+        self._best = float("-inf")
+
+    def count(self, record: Mapping[str, Any]) -> None:
+        """Move the bar to behind this trial; one that stopped early or failed leaves a gap."""
+        self._epochs[record["trial"]] = record["max_epochs"]
+        epochs = record["max_epochs"] - self._epochs.get(record.get("continues", 0), 0)
+        self._settled += epochs * self._pictures
+        self.update_to(max(self.position, self._settled))
+        self._best = max(self._best, record.get("score", self._best))
+        if self._best > float("-inf"):
+            self.note(best=self._best)
+
+    def show(self, record: Mapping[str, Any]) -> None:
+        """Count a trial that has just ended, and write its row."""
+        names = list(record["hyperparameters"])
+        if not self._epochs:
+            words = [name.replace("_", " ") for name in names]
+            self.tell(_row(["trial", *words, self._metric, "best epoch", "images/s"]))
+        values = [record["hyperparameters"][name] for name in names]
+        if record["status"] == "completed":
+            outcome = [f"{record['score']:.4f}", record["best_epoch"], record["images_per_second"]]
+        else:
+            outcome = [f"failed: {record['failure']}"]
+        self.tell(_row([record["trial"], *values, *outcome]))
+        self.count(record)
+
+
+def _row(cells: Sequence[Any]) -> str:
+    return "  ".join(f"{f'{cell:.3g}' if isinstance(cell, float) else cell!s:>13}" for cell in cells)

@@ -1,20 +1,30 @@
 """The run folder: what a sweep leaves behind for people and for later steps.
 
-run.json       what was asked: model, options, space, seed, data with its hash, versions
-trials.jsonl   one record per finished trial, appended as they finish
-winner.keras   the best network, float32
-winner.json    its hyperparameters and score; written last, so its presence means the sweep is complete
-report.html    pictures of the search
-tensorboard/   one log folder per trial
+run.json         what was asked and resolved: model, options, space, seed, data with its hash, versions
+proposals.jsonl  one line per trial as the oracle proposed it, and how many results it knew by then
+trials.jsonl     one record per finished trial, appended as they finish
+trials/          one folder per trial with its checkpoint, while it may still be needed
+overfit.json     how the pre-flight went, and overfit.png
+winner.keras     the best network, float32
+winner.json      its hyperparameters and score; written last, so its presence means the sweep is complete
+report.html      pictures of the search, and the same as report/*.png
+tensorboard/     one log folder per trial
+
+The folder appears with its run.json, and each file is whole whenever the process ends, so it can always be resumed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 import os
 import platform
+import shutil
+import socket
 import time
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -24,6 +34,7 @@ from zoo._errors import ZooError
 from zoo._files import write_atomically
 
 PACKAGES = ("keras", "tensorflow", "keras-tuner", "numpy")
+LOCK_FILE = ".lock"
 
 
 @dataclass(frozen=True)
@@ -33,30 +44,71 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, root: Path, model: str) -> RunFolder:
-        """Make a new folder `root/model/TIME`; two sweeps started in one second get different ones."""
+    def create(cls, root: Path, model: str, record: Mapping[str, Any]) -> RunFolder:
+        """Make a folder `root/model/TIME` with its run.json; two sweeps started in one second get different ones."""
         stamp = time.strftime("%Y%m%d-%H%M%S")
-        for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
-            path = root / model / (stamp + suffix)
-            try:
-                path.mkdir(parents=True)
-            except FileExistsError:
-                continue
-            return cls(path)
+        part = root / model / f".{uuid.uuid4().hex}.part"
+        part.mkdir(parents=True)
+        try:
+            cls(part).write_json("run.json", record)
+            for suffix in ("", *(f"-{number}" for number in range(2, 1000))):
+                path = root / model / (stamp + suffix)
+                if not path.exists():
+                    with contextlib.suppress(OSError):  # made by another sweep just now, and not empty
+                        part.rename(path)
+                        return cls(path)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
         raise ZooError(f"A thousand runs of '{model}' started this second in {root}. Choose another folder.")
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """Open a finished run. Raises ZooError when the folder is missing or its sweep did not finish."""
-        if not path.is_dir():
-            raise ZooError(f"There is no run folder {path}. 'zoo sweep NAME' makes one and prints its path.")
+        cls.begun(path)
         missing = [name for name in ("run.json", "winner.json", "winner.keras") if not (path / name).is_file()]
         if missing:
             raise ZooError(
                 f"The folder {path} is not a finished run: {', '.join(missing)} is missing. Give the folder that "
-                f"'zoo sweep' printed, or sweep again."
+                f"'zoo sweep' printed, or finish it with 'zoo sweep --resume {path}'."
             )
         return cls(path)
+
+    @classmethod
+    def begun(cls, path: Path) -> RunFolder:
+        """Open a run, finished or not. Raises ZooError when there is none."""
+        if not path.is_dir():
+            raise ZooError(f"There is no run folder {path}. 'zoo sweep NAME' makes one and prints its path.")
+        if not (path / "run.json").is_file():
+            raise ZooError(
+                f"The folder {path} holds no run.json, so it is no run. Give the folder that 'zoo sweep' printed."
+            )
+        return cls(path)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other sweeps out of this folder; the lock ends with the process. Raises ZooError when one is inside."""
+        with (self.path / LOCK_FILE).open("a+", encoding="utf-8") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                raise ZooError(
+                    f"Another sweep ({file.read().strip() or 'of unknown origin'}) is working in {self.path}. Wait for "
+                    f"its end, or start a new one without --resume."
+                ) from None
+            file.truncate(0)
+            file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
+            file.flush()
+            yield
+
+    @property
+    def is_complete(self) -> bool:
+        return (self.path / "winner.json").is_file()
+
+    @property
+    def trials(self) -> Path:
+        """Where the trials keep their checkpoints."""
+        return self.path / "trials"
 
     def record(self) -> dict[str, Any]:
         """Return run.json. Raises ZooError when it lacks what later steps need."""
@@ -64,7 +116,7 @@ class RunFolder:
 
     def winner(self) -> dict[str, Any]:
         """Return winner.json. Raises ZooError when it lacks what later steps need."""
-        return self.read_json("winner.json", ("batch_size", "learning_rate", "best_epoch", "score"))
+        return self.read_json("winner.json", ("batch_size", "learning_rate", "best_epoch", "score", "options"))
 
     def read_json(self, name: str, required: Sequence[str] = ()) -> dict[str, Any]:
         path = self.path / name
@@ -79,14 +131,32 @@ class RunFolder:
             raise ZooError(f"{path} lacks {', '.join(missing)}. Sweep again.")
         return record
 
-    def write_json(self, name: str, record: dict[str, Any]) -> None:
+    def write_json(self, name: str, record: Mapping[str, Any]) -> None:
         write_atomically(self.path / name, json.dumps(record, indent=1).encode())
 
-    def append_json_line(self, name: str, record: dict[str, Any]) -> None:
+    def read_json_lines(self, name: str) -> list[dict[str, Any]]:
+        """Return the records of `name`; a last line that was torn by the end of the process is dropped, here and there.
+
+        Raises ZooError for any other line that cannot be read.
+        """
+        path = self.path / name
+        if not path.exists():
+            return []
+        *lines, torn = path.read_bytes().split(b"\n")
+        if torn:
+            write_atomically(path, b"".join(line + b"\n" for line in lines))
+        try:
+            return [json.loads(line) for line in lines]
+        except ValueError as error:
+            raise ZooError(f"{path} has a line that is not JSON ({error}). Start a new sweep.") from error
+
+    def append_json_line(self, name: str, record: Mapping[str, Any], *, sync: bool = True) -> None:
+        """Append a record, with `sync` so that it survives a power cut."""
         with (self.path / name).open("a", encoding="utf-8") as file:
             file.write(json.dumps(record) + "\n")
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
 
     def save_model(self, name: str, model: Any) -> None:
         part = self.path / f".part-{name}"

@@ -1,47 +1,40 @@
-"""The sweep: keras-tuner proposes batch size and learning rate, each trial trains, the best one becomes the winner.
+"""The sweep: an oracle proposes hyperparameters, an executor trains with them, the best network becomes the winner.
 
-keras-tuner's oracle decides; this module runs its trials on one `Trainer`, because keras-tuner's own tuner rebuilds and
-retraces the network in every trial. Everything a later step needs is a file in the run folder (`tuner.runs`).
+keras-tuner's oracles decide (`tuner.oracles`); trials are pure functions (`tuner.trials`) and run in this process or on
+a cluster (`tuner.executors`). Everything a later step needs is a file in the run folder (`tuner.runs`), and the driver
+here holds nothing that those files do not: it can be killed at any moment and resumed.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import keras_tuner
-import numpy as np
-
-import zoo
-from tuner.augment import Augmentation, augment, augmentation_named
-from tuner.batches import keypoint_names
-from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
-from tuner.data._findings import refuse_faults
-from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, TRIALS, Space
-from tuner.learners import CustomLoss, CustomLossLearner, learner_for
-from tuner.progress import Progress, tell_data, tell_skipped
+from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint
+from tuner.defaults import Space
+from tuner.events import write_space, write_trial
+from tuner.executors import Executor, InProcess
+from tuner.learners import CustomLoss
+from tuner.oracles import Search
+from tuner.overfit import Overfit, overfit
+from tuner.progress import SweepProgress, tell_data, tell_skipped
 from tuner.report import write_report
+from tuner.requests import Request, check_objective
 from tuner.runs import RunFolder, versions
-from tuner.training import Fit, Recipe, Trainer, TrialFailed
+from tuner.trials import Bench, Trial
 from zoo._errors import BadData, ZooError
-from zoo._specs import FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec, ModelSpec
+from zoo._specs import FACE_RECOGNITION
 
-SCORE = "score"
-SEED_FOR_ZERO = 10_007
-"""keras-tuner takes a seed of 0 for none and draws one by chance."""
-VAL_SHARE, MIN_VAL = 4, 64
-"""With a limit, one validation picture per four training pictures chooses among trials, but no fewer than 64."""
-
-CHECKED_PICTURES = 4
-"""A loss of one's own is tried on so many pictures before it is trained with."""
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class SweepResult:
-    """Where the winner lies and how it scored. `trials` are the records of trials.jsonl.
+    """Where the winner lies and how it scored. `trials` are the records of trials.jsonl, in the order of their numbers.
 
     `untrained` is the score of the network before any training, on the same pictures.
     """
@@ -52,215 +45,305 @@ class SweepResult:
     untrained: float
     batch_size: int
     learning_rate: float
-    trials: Sequence[Mapping[str, Any]]
+    hyperparameters: Mapping[str, Any]
+    trials: Sequence[Record]
 
-
-def hyperparameters(space: Space) -> keras_tuner.HyperParameters:
-    """Return the space in keras-tuner's terms, the first trial as its defaults."""
-    first, (low, high) = space.first_trial(), space.learning_rates
-    declared = keras_tuner.HyperParameters()
-    declared.Choice("batch_size", list(space.batch_sizes), ordered=True, default=first["batch_size"])
-    if low < high:
-        declared.Float("learning_rate", low, high, sampling="log", default=first["learning_rate"])
-    else:
-        declared.Fixed("learning_rate", low)
-    return declared
-
-
-class _FirstThenRandom(keras_tuner.oracles.RandomSearchOracle):
-    """Random search whose first trial is the space's defaults."""
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        proposal = super().populate_space(trial_id)
-        if not self.trials and proposal["values"] is not None:
-            defaults = {parameter.name: parameter.default for parameter in self.hyperparameters.space}
-            proposal["values"] = defaults
-        return proposal
+    def table(self) -> list[dict[str, Any]]:
+        """Return one flat row per trial, all with the same keys; `pandas.DataFrame` takes it as it is."""
+        names = list(self.hyperparameters)
+        told = ("score", "best_epoch", "epochs", "seconds", "images_per_second", "failure")
+        return [
+            {
+                "trial": record["trial"],
+                "status": record["status"],
+                **{name: record["hyperparameters"].get(name) for name in names},
+                **{name: record.get(name) for name in told},
+            }
+            for record in self.trials
+        ]
 
 
 def sweep(
-    model: str,
+    model: str | None = None,
     *,
-    data: str = "synthetic",
+    data: str | Path | None = None,
     format: str | None = None,
-    strict: bool = False,
-    trials: int = TRIALS,
-    epochs: int = EPOCHS,
+    strict: bool | None = None,
+    trials: int | None = None,
+    epochs: int | None = None,
     limit: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
+    oracle: str | None = None,
+    objective: str | None = None,
     space: Space | None = None,
-    out: Path | str = "runs",
     options: Mapping[str, Any] | None = None,
     loss: CustomLoss | None = None,
-    augmentation: str | Augmentation = DEFAULT_AUGMENTATION,
+    augmentation: str | Mapping[str, Any] | None = None,
+    overfit: bool = True,
+    out: Path | str = "runs",
+    resume: Path | str | None = None,
+    executor: Executor | None = None,
 ) -> SweepResult:
-    """Search batch size and learning rate for a registered model and keep the best network.
+    """Search hyperparameters for a registered model and keep the best network.
 
-    `format` is that of a data folder that holds more than one; with `strict`, whatever would be left out of the data is
-    an error. `limit` keeps that many training pictures, and a quarter as many to choose by. `augmentation` says how
-    training pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or in full. `loss(targets, outputs)` ->
-    scalar takes the place of the task's loss; both arguments map names to tensors. Progress goes to stderr. Raises
-    ZooError for a mistake in the request (unknown model or option, unusable data or loss, over budget) before any
-    training, and when every trial failed.
+    Arguments left out take the values of `tuner.defaults`, of generated data and of seed 0. `limit` keeps that many
+    training pictures, and a quarter as many to choose by. `format` is that of a data folder that holds more than one;
+    with `strict`, whatever would be left out of the data is an error. `augmentation` says how training pictures are
+    changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` -> scalar takes the
+    place of the task's loss; both arguments map names to tensors. `overfit` begins with the pre-flight of
+    `tuner.overfit`.
+
+    `resume` names the folder of a run to go on with: what it was asked for holds, and other arguments may be left out
+    but not differ. Finished trials are not run again; one that was interrupted goes on after its last epoch.
+
+    The same seed gives the same trials: with the oracles random and grid in whatever order and on however many workers
+    they run, with bayesian and hyperband on one worker. Of equal scores the first trial's wins. Progress goes to
+    stderr. Raises ZooError for a mistake in the request (unknown model, option, dimension, oracle or objective,
+    unusable data or loss, over budget) and a failed pre-flight before any trial, and when every trial failed.
     """
-    if trials < 1 or epochs < 1:
-        raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {trials} and {epochs}.")
-    spec, space, options = zoo.get(model), space or Space(), dict(options or {})
-    if isinstance(augmentation, str):
-        augmentation = augmentation_named(augmentation)
-    base = Recipe(batch_size=1, epochs=epochs, seed=seed, augmentation=augmentation)
-    val_limit = None if limit is None else max(limit // VAL_SHARE, MIN_VAL)
-    dataset = open_dataset(
-        data, task=spec.task, limit=limit, val_limit=val_limit, seed=seed, format=format, strict=strict
-    )
-    if spec.task in (OBJECT_DETECTION, OBJECT_RECOGNITION, FACE_GATE):
-        options.setdefault("num_classes", len(dataset.labels))
-        if options["num_classes"] != len(dataset.labels):
-            raise BadData(
-                f"Option num_classes={options['num_classes']} does not fit the {len(dataset.labels)} labels of "
-                f"{data}: {', '.join(dataset.labels)}. Leave it out, and it follows the data."
+    given = {
+        "model": model,
+        "data": data,
+        "trials": trials,
+        "epochs": epochs,
+        "limit": limit,
+        "seed": seed,
+        "oracle": oracle,
+        "objective": objective,
+        "space": space,
+        "options": options,
+        "format": format,
+        "strict": strict,
+        "augmentation": augmentation,
+    }
+    executor = executor or InProcess()
+    if resume is not None:
+        return _resume(RunFolder.begun(Path(resume)), given, loss, executor)
+    if model is None:
+        raise ZooError("Name the model to sweep, or a run to resume. 'zoo list' shows all models.")
+    request = Request.of(loss, **given)
+    request.check(loss)
+    bench = Bench(request.job(loss))
+    check_objective(request.objective, bench.learner.metric)
+    search = _search(request, loss)
+    _tell(bench)
+    flight = _preflight(bench) if overfit else None
+    run = RunFolder.create(Path(out), model, _run_record(request, bench, search, flight))
+    with run.locked():
+        return _drive(run, request, bench, search, executor)
+
+
+def _resume(run: RunFolder, given: Mapping[str, Any], loss: CustomLoss | None, executor: Executor) -> SweepResult:
+    with run.locked():
+        record = run.read_json("run.json", ("request", "data", "untrained"))
+        request = Request.from_record(record["request"])
+        request.check_same(Request.of(loss, **{**given, "model": given["model"] or request.model}), given, run.path)
+        loss_name = Request.of(loss, model=request.model).loss
+        if loss_name != request.loss:
+            raise ZooError(
+                f"{run.path} was begun with {f'the loss {request.loss}' if request.loss else 'the loss of its task'}, "
+                f"not {loss_name or 'the loss of its task'}. Resume it from Python with loss= as at first."
             )
-    learner = learner_for(spec, len(dataset.labels))
-    if loss is not None:
-        learner = CustomLossLearner(learner, loss)
-    trainer = Trainer(spec, learner, options, seed)  # refuses a network over the budget before any picture is read
+        if run.is_complete:
+            return _finish(run, sorted(run.read_json_lines("trials.jsonl"), key=_number))
+        changed = {name: now for name, now in versions().items() if record["versions"].get(name) != now}
+        if changed:
+            told = ", ".join(f"{name} {record['versions'].get(name)} is now {now}" for name, now in changed.items())
+            print(f"versions have changed since this run began: {told}", file=sys.stderr)
+        bench = Bench(request.job(loss, record["data"]["sha256"]))
+        _tell(bench)
+        return _drive(run, request, bench, _search(request, loss), executor)
 
-    train = _decode(dataset, "train", augmentation.kept_at(spec.inputs, dataset.splits["train"]), model)
-    val = _decode(dataset, "val", spec.inputs, model)
-    if strict:
-        refuse_faults([*train.skipped, *val.skipped], data)
-    if isinstance(learner, CustomLossLearner):
-        first = np.arange(min(CHECKED_PICTURES, len(train)))
-        batch = augment(train, first, spec.inputs, augmentation, keypoint_names(spec), np.random.default_rng(seed))
-        learner.check(learner.targets(batch, first), trainer.outputs(batch.images))
-    tell_data(dataset, {"train": len(train), "val": len(val)})
-    tell_skipped([*dataset.skipped, *train.skipped, *val.skipped])
-    record = _run_record(spec, space, options, dataset, data, train, val, trials, limit, base)
-    if loss is not None:
-        record["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
-    untrained = learner.score(trainer.outputs(val.images), val)
-    run = RunFolder.create(Path(out), model)
-    run.write_json("run.json", record)
 
-    oracle = _FirstThenRandom(
-        objective=keras_tuner.Objective(SCORE, "max"),
-        max_trials=trials,
-        max_consecutive_failed_trials=trials + 1,  # a failure is data; only the end of the sweep judges
-        seed=seed or SEED_FOR_ZERO,
-        hyperparameters=hyperparameters(space),
+def _search(request: Request, loss: CustomLoss | None) -> Search:
+    return Search(
+        request.oracle,
+        request.space,
+        trials=request.trials,
+        epochs=request.epochs,
+        seed=request.seed,
+        defaults=request.defaults(loss),
     )
-    oracle.verbose = 0
-    oracle._set_project_dir(str(run.path), "oracle")
 
-    best: Fit | None = None
-    best_record: dict[str, Any] = {}
-    records: list[dict[str, Any]] = []
-    with Progress(f"{model}: {trials} trials", total=trials * epochs * len(train), unit="img") as progress:
-        while (trial := oracle.create_trial("driver")).status == "RUNNING":
-            recipe = replace(base, **trial.hyperparameters.values)
-            position = progress.position
-            trial_record, fit = _run_trial(trainer, recipe, train, val, run, len(records) + 1, progress)
-            progress.update_to(position + epochs * len(train))  # an early stop leaves a gap
-            if fit is not None:
-                oracle.update_trial(trial.trial_id, {SCORE: fit.best_score}, step=fit.best_epoch)
-                if best is None or fit.best_score > best.best_score:
-                    best, best_record = fit, trial_record
-            trial.status = "COMPLETED" if fit is not None else "FAILED"
-            trial.message = trial_record.get("failure")
-            oracle.end_trial(trial)
-            run.append_json_line("trials.jsonl", trial_record)
-            records.append(trial_record)
-            progress.note(best=best.best_score if best else float("nan"))
+
+def _tell(bench: Bench) -> None:
+    tell_data(bench.dataset, {"train": len(bench.train), "val": len(bench.val)})
+    tell_skipped([*bench.dataset.skipped, *bench.train.skipped, *bench.val.skipped])
+
+
+def _preflight(bench: Bench) -> Overfit:
+    flight = overfit(bench, quick=True)
+    if not flight.passed:
+        raise BadData(
+            f"'{bench.spec.name}' does not learn {flight.pictures} of the pictures by heart, so a sweep would be in "
+            f"vain. {flight.reason} 'zoo overfit {bench.spec.name} --data {bench.job.data}' draws the curve; "
+            f"--no-overfit sweeps all the same."
+        )
+    return flight
+
+
+def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, executor: Executor) -> SweepResult:
+    """Run the trials that are left, then write down the winner."""
+    finished = {record["trial"]: record for record in run.read_json_lines("trials.jsonl")}
+    proposed = {line["trial"]: line for line in [*finished.values(), *run.read_json_lines("proposals.jsonl")]}
+    waiting = _bring_back(search, finished, proposed)
+    metric = bench.learner.metric
+    needs_all = request.oracle == "hyperband"  # a later trial may take over an earlier one
+    write_space(run.path / "tensorboard", request.space, metric)
+    print(
+        f"seed {request.seed}, {search.total_trials} trials by {request.oracle} search, run {run.path}", file=sys.stderr
+    )
+
+    def propose() -> Trial | None:
+        trial = search.propose()
+        if trial is not None:
+            line = {"trial": trial.number, "hyperparameters": dict(trial.values), "known": len(finished)}
+            run.append_json_line("proposals.jsonl", line, sync=False)
+            proposed[trial.number] = line
+        return trial
+
+    with SweepProgress(bench.spec.name, metric, search.total_epochs, len(bench.train)) as progress:
+        for record in finished.values():
+            progress.count(record)
+        best = _best(finished.values())
+        _drop_checkpoints(
+            run, (number for number in finished if not needs_all and (not best or number != best["trial"]))
+        )
+        running: dict[int, Trial] = {}
+        executor.start(bench, run.trials, progress.advance)
+        try:
+            while True:
+                while len(running) < executor.capacity and (trial := waiting.pop(0) if waiting else propose()):
+                    executor.submit(trial)
+                    running[trial.number] = trial
+                if not running:
+                    break
+                for told in executor.wait():
+                    number = told["trial"]
+                    del running[number]
+                    finished[number] = record = {**told, "known": proposed[number]["known"]}
+                    run.append_json_line("trials.jsonl", record)
+                    search.tell(number, record.get("score"))
+                    write_trial(run.path / "tensorboard" / f"{number}", record, metric)
+                    progress.show(record)
+                    before, best = best, _best([record, *([best] if best else [])])
+                    if not needs_all:
+                        _drop_checkpoints(
+                            run, {number, *([before["trial"]] if before else [])} - {best and best["trial"]}
+                        )
+        finally:
+            executor.close()
+    return _finish(run, sorted(finished.values(), key=_number), bench)
+
+
+def _bring_back(search: Search, finished: Mapping[int, Record], proposed: Mapping[int, Record]) -> list[Trial]:
+    """Ask and tell the oracle all that it was asked and told before; return the trials that did not finish.
+
+    A line says how many results, in the order of `finished`, the oracle knew when it proposed that trial. A line that a
+    power cut took is asked for anew.
+    """
+    results, unfinished = list(finished.values()), []
+    told = 0
+    for number in range(1, max(proposed, default=0) + 1):
+        line = proposed.get(number)
+        for record in results[told : line["known"] if line else told]:
+            search.tell(record["trial"], record.get("score"))
+            told += 1
+        trial = search.propose(line and line["hyperparameters"])
+        if trial is None:
+            raise ZooError(
+                f"The oracle has no trial {number} to propose, but one is recorded. Resume with the versions that "
+                f"run.json names, or start a new sweep."
+            )
+        if number not in finished:
+            unfinished.append(trial)
+    for record in results[told:]:
+        search.tell(record["trial"], record.get("score"))
+    return unfinished
+
+
+def _finish(run: RunFolder, records: Sequence[Record], bench: Bench | None = None) -> SweepResult:
+    """Write down what is not yet: the winner, then the report; drop the checkpoints."""
+    about, best = run.read_json("run.json"), _best(records)
+    metric, untrained = about["metric"], about["untrained"]
     if best is None:
         raise ZooError(
-            f"All {len(records)} trials of '{model}' failed, the last because {records[-1]['failure']}. "
+            f"All {len(records)} trials of '{about['model']}' failed, the last because {records[-1]['failure']}. "
             f"Lower the learning rates, or look at the labels with 'zoo data show'. The run is in {run.path}."
         )
-    trainer.load(best.weights)
-    run.save_model("winner.keras", trainer.model)
-    run.write_json(
-        "winner.json",
-        {**best_record, "metric": learner.metric, "untrained": untrained, "model": model, "options": options},
-    )
-    write_report(run, record, records, best_record, learner.metric)
+    if not run.is_complete:
+        assert bench is not None
+        values, path = best["hyperparameters"], run.trials / f"{best['trial']}" / CHECKPOINT_FILE
+        checkpoint = read_checkpoint(path)
+        if checkpoint is None:  # lost in a power cut; the same training gives the same weights
+            bench.run(Trial(best["trial"], values, best["max_epochs"]), run.trials)
+            checkpoint = read_checkpoint(path)
+            assert checkpoint is not None
+        trainer = bench.trainer(values)
+        trainer.load(checkpoint.fit.weights)
+        run.save_model("winner.keras", trainer.model)
+        options = bench.options_with(values)
+        winner = {**best, "metric": metric, "untrained": untrained, "model": about["model"], "options": options}
+        run.write_json("winner.json", winner)
+    if not (run.path / "report.html").exists():
+        write_report(run, about, records, best, metric)
+    shutil.rmtree(run.trials, ignore_errors=True)
     return SweepResult(
         folder=run.path,
-        metric=learner.metric,
-        score=best.best_score,
+        metric=metric,
+        score=best["score"],
         untrained=untrained,
-        batch_size=best_record["batch_size"],
-        learning_rate=best_record["learning_rate"],
+        batch_size=best["batch_size"],
+        learning_rate=best["learning_rate"],
+        hyperparameters=best["hyperparameters"],
         trials=records,
     )
 
 
-def _decode(dataset: Dataset, split: str, inputs: ImageSpec, model: str) -> Decoded:
-    with Progress(f"{model}: reading {split} pictures", unit="img") as progress:
-        return decode(dataset.splits[split], inputs, progress=progress.update_to, cache=cache_folder())
+def _best(records: Iterable[Record]) -> Record | None:
+    """Return the record with the highest score, of equal ones the first trial's, whatever the order they came in."""
+    completed = [record for record in records if record["status"] == "completed"]
+    return max(completed, key=lambda record: (record["score"], -record["trial"]), default=None)
 
 
-def _run_trial(
-    trainer: Trainer, recipe: Recipe, train: Decoded, val: Decoded, run: RunFolder, number: int, progress: Progress
-) -> tuple[dict[str, Any], Fit | None]:
-    record: dict[str, Any] = {
-        "trial": number,
-        "batch_size": recipe.batch_size,
-        "learning_rate": recipe.learning_rate,
-    }
-    started = time.perf_counter()
-    try:
-        fit = trainer.fit(
-            recipe, train, val, log_dir=run.path / "tensorboard" / f"{number}", on_images=progress.advance
-        )
-    except TrialFailed as failure:
-        record |= {"status": "failed", "failure": str(failure), "seconds": round(time.perf_counter() - started, 2)}
-        return record, None
-    seconds = time.perf_counter() - started
-    record |= {
-        "status": "completed",
-        "score": fit.best_score,
-        "best_epoch": fit.best_epoch,
-        "epochs": len(fit.history),
-        "seconds": round(seconds, 2),
-        "images_per_second": round(len(train) * len(fit.history) / seconds, 1),
-        "history": fit.history,
-    }
-    return record, fit
+def _number(record: Record) -> int:
+    return record["trial"]
 
 
-def _run_record(
-    spec: ModelSpec,
-    space: Space,
-    options: Mapping[str, Any],
-    dataset: Dataset,
-    location: str,
-    train: Decoded,
-    val: Decoded,
-    trials: int,
-    limit: int | None,
-    base: Recipe,
-) -> dict[str, Any]:
-    recipe = asdict(base)
+def _drop_checkpoints(run: RunFolder, numbers: Iterable[int]) -> None:
+    for number in numbers:
+        shutil.rmtree(run.trials / f"{number}", ignore_errors=True)
+
+
+def _run_record(request: Request, bench: Bench, search: Search, flight: Overfit | None) -> dict[str, Any]:
+    """Return run.json: the request, and what it was resolved to."""
+    recipe, dataset, spec = asdict(bench.job.recipe), bench.dataset, bench.spec
+    bench.trainer({}).reset()
+    untrained = bench.learner.score(bench.trainer({}).outputs(bench.val.images), bench.val)
     return {
         "model": spec.name,
         "task": spec.task,
-        "options": dict(options),
-        "space": asdict(space),
-        "trials": trials,
-        "recipe": {name: value for name, value in recipe.items() if name not in ("batch_size", "learning_rate")},
-        "seed": base.seed,
+        "metric": bench.learner.metric,
+        "untrained": float(untrained),
+        "options": dict(bench.options),
+        "space": request.space.record(),
+        "trials": search.total_trials,
+        "recipe": {name: value for name, value in recipe.items() if name not in request.space.dimensions},
+        "seed": request.seed,
+        **({"loss": request.loss} if request.loss else {}),
         "data": {
-            "location": location,
+            "location": request.data,
             "name": dataset.name,
             "format": dataset.format,
-            "labels": []
-            if spec.task == FACE_RECOGNITION
-            else list(dataset.labels),  # identities are nobody else's business
+            # Identities are nobody else's business.
+            "labels": [] if spec.task == FACE_RECOGNITION else list(dataset.labels),
             "sha256": dataset.digest,
-            "limit": limit,
-            "train_pictures": len(train),
-            "val_pictures": len(val),
-            "skipped": [*dataset.skipped, *train.skipped, *val.skipped],
+            "limit": request.limit,
+            "train_pictures": len(bench.train),
+            "val_pictures": len(bench.val),
+            "skipped": [*dataset.skipped, *bench.train.skipped, *bench.val.skipped],
         },
         "versions": versions(),
+        "request": request.record(),
+        "overfit": flight.record() if flight is not None else None,
     }

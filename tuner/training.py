@@ -1,15 +1,17 @@
 """The training recipe: Adam, a lower learning rate when the loss stalls, an early stop, shuffling, best weights kept.
 
-A `Trainer` builds and traces one network once. Every `fit` starts it afresh from the same initial weights, so trials
-neither pay for tracing again nor see what an earlier trial left behind.
+A `Trainer` builds and traces one network once. Every `fit` starts it afresh from the same initial state, or from the
+checkpoint of an interrupted one, so trials neither pay for tracing again nor see what an earlier trial left behind. All
+chance follows from the recipe's seed and the epoch: on one thread, the same recipe gives the same weights bit for bit.
 """
 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -24,17 +26,22 @@ from tuner.learners import Learner
 from zoo._specs import ImageSpec, ModelSpec
 
 PREDICT_BATCH = 64
+PLATEAU_MIN_DELTA = 1e-3
+"""A loss that falls by less has stalled."""
+
+EXPLODED = 1e4
+"""A loss that grew by this factor since the first epoch does not come back."""
 
 
 class TrialFailed(RuntimeError):
-    """This training cannot go on (its loss is no longer finite); others may."""
+    """This training cannot go on (its loss exploded, its memory ran out); others may."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """How one network is trained. Patience counts epochs; `plateau_factor` multiplies the learning rate.
 
-    Training also ends once the score reaches `enough`.
+    Training also ends once the score reaches `enough`, or the loss `loss_falls_to` times that of the first epoch.
     """
 
     batch_size: int
@@ -44,19 +51,52 @@ class Recipe:
     plateau_factor: float = 0.5
     stop_patience: int = 6
     enough: float = 1.1  # no score reaches it
+    loss_falls_to: float = 0.0
     augmentation: Augmentation = AUGMENTATIONS[DEFAULT_AUGMENTATION]
     seed: int = 0
 
 
 @dataclass
+class Patience:
+    """Counts the epochs since a value, lower being better, last improved."""
+
+    best: float = math.inf
+    waited: int = 0
+
+    def wait(self, value: float, min_delta: float = 0.0) -> int:
+        """Take the value of one more epoch; return how many epochs it has not improved for."""
+        if value < self.best - min_delta:
+            self.best, self.waited = value, 0
+        else:
+            self.waited += 1
+        return self.waited
+
+
+@dataclass
 class Fit:
-    """What a training left: the best epoch's score and weights, and per epoch loss, score and learning rate."""
+    """What a training left: the best epoch's score and weights, and per epoch loss, score and learning rate.
+
+    `epoch_seconds` are those of the training steps. `has_ended` tells that more epochs would change nothing.
+    """
 
     metric: str
     best_score: float = -math.inf
     best_epoch: int = -1
     weights: list[np.ndarray] = field(default_factory=list, repr=False)
     history: list[dict[str, float]] = field(default_factory=list)
+    epoch_seconds: list[float] = field(default_factory=list)
+    plateau: Patience = field(default_factory=Patience)
+    stop: Patience = field(default_factory=Patience)
+    has_ended: bool = False
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a training needs to go on as if nothing had happened: what it left so far, network and optimizer."""
+
+    fit: Fit
+    network: list[np.ndarray]
+    optimizer: list[np.ndarray]
 
 
 def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.ndarray]:
@@ -80,14 +120,11 @@ class Trainer:
         self.model = zoo.build(spec.name, **options)
         trained = learner.attach(self.model)
         self._network = _Network(trained.input, trained.output, name=f"{spec.name}_trained")
-        self._network.learner = learner
+        self._network.take(learner)
         # XLA slows these networks down on a CPU under TensorFlow; under JAX it is the only way to run.
         self._network.compile(keras.optimizers.Adam(), jit_compile=keras.backend.backend() != "tensorflow")
         self._network.optimizer.build(self._network.trainable_variables)
-        self._initial_weights = self._network.get_weights()
-        self._initial_optimizer = [
-            keras.ops.convert_to_numpy(variable) for variable in self._network.optimizer.variables
-        ]
+        self._initial = self._state(Fit(learner.metric))
 
     def fit(
         self,
@@ -95,30 +132,50 @@ class Trainer:
         train: Decoded,
         val: Decoded,
         *,
-        log_dir: Path | None = None,
+        loss_weights: Mapping[str, float] | None = None,
+        start: Checkpoint | None = None,
         on_images: Callable[[int], None] | None = None,
+        on_epoch: Callable[[Checkpoint], None] | None = None,
     ) -> Fit:
-        """Train from the initial weights and return the best epoch by the learner's metric on `val`.
+        """Train, and return the best epoch by the learner's metric on `val`; the network is left with its weights.
 
-        `on_images(n)` is called after each step with the number of pictures it took. Raises TrialFailed when the loss
-        is not finite.
+        `start` is where an earlier training with this recipe, perhaps with fewer epochs, stood; `on_epoch` is given
+        such a checkpoint after each epoch. `on_images(n)` is called after each step with the number of pictures it
+        took. Raises TrialFailed when the loss is not finite or explodes, or memory runs out.
         """
-        self._reset(recipe.learning_rate)
-        fit = Fit(self._learner.metric)
-        callbacks: list[Any] = [
-            _Progress(on_images, min(recipe.batch_size, len(train))),
-            _Score(self, val, fit, recipe.enough),
-            keras.callbacks.ReduceLROnPlateau(
-                monitor="loss", factor=recipe.plateau_factor, patience=recipe.plateau_patience, min_delta=1e-3
-            ),
-            keras.callbacks.EarlyStopping(monitor="score", mode="max", patience=recipe.stop_patience),
-        ]
-        if log_dir is not None:
-            callbacks.append(keras.callbacks.TensorBoard(str(log_dir), write_graph=False))
-        batches = Batches(self._spec, self._learner, train, recipe)
-        self._network.fit(batches, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=callbacks)
+        self._restore(start or self._initial)
+        fit = deepcopy(start.fit) if start is not None else Fit(self._learner.metric)
+        if start is None:
+            self._network.optimizer.learning_rate = recipe.learning_rate
+            self._network.set_loss_weights(loss_weights or {})
+        if not fit.has_ended and len(fit.history) < recipe.epochs:
+            try:
+                self._network_fit(recipe, train, val, fit, on_images, on_epoch)
+            except Exception as error:
+                if not _is_out_of_memory(error):
+                    raise
+                raise TrialFailed(f"memory ran out at batch size {recipe.batch_size}") from error
         self._network.set_weights(fit.weights)
         return fit
+
+    def _network_fit(
+        self,
+        recipe: Recipe,
+        train: Decoded,
+        val: Decoded,
+        fit: Fit,
+        on_images: Callable[[int], None] | None,
+        on_epoch: Callable[[Checkpoint], None] | None,
+    ) -> None:
+        batches = Batches(self._spec, self._learner, train, recipe)
+        callbacks = [
+            _Steps(on_images, min(recipe.batch_size, len(train))),
+            _Epochs(self, batches, val, fit, recipe, on_epoch),
+        ]
+        done = len(fit.history)
+        self._network.fit(
+            batches, initial_epoch=done, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=callbacks
+        )
 
     def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Return the named outputs of the network as it now stands, for uint8 pictures at model size."""
@@ -128,52 +185,119 @@ class Trainer:
         """Put weights of a `Fit` into the network; `model` shares them."""
         self._network.set_weights(weights)
 
-    def _reset(self, learning_rate: float) -> None:
-        self._network.set_weights(self._initial_weights)
-        for variable, value in zip(self._network.optimizer.variables, self._initial_optimizer, strict=True):
+    def reset(self) -> None:
+        """Put the initial weights back."""
+        self._restore(self._initial)
+
+    def _variables(self) -> list[Any]:
+        """Weights and the state of random layers such as dropout, but no running means of metrics."""
+        metrics = {id(variable) for variable in self._network.metrics_variables}
+        return [variable for variable in self._network.variables if id(variable) not in metrics]
+
+    def _state(self, fit: Fit) -> Checkpoint:
+        numpy = keras.ops.convert_to_numpy
+        return Checkpoint(
+            fit,
+            network=[np.array(numpy(variable)) for variable in self._variables()],
+            optimizer=[np.array(numpy(variable)) for variable in self._network.optimizer.variables],
+        )
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        variables = [*self._variables(), *self._network.optimizer.variables]
+        for variable, value in zip(variables, [*checkpoint.network, *checkpoint.optimizer], strict=True):
             variable.assign(value)
-        self._network.optimizer.learning_rate = learning_rate
-        self._network.stop_training = False
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "ResourceExhaustedError"
+        or "RESOURCE_EXHAUSTED" in str(error)
+    )
 
 
 class _Network(keras.Model):
-    """A functional network whose loss sees all outputs at once, as the detection loss needs."""
+    """A functional network whose loss sees all outputs at once, as the detection loss needs.
 
-    learner: Learner
+    Weights of the loss's terms are variables, so that a trial can change them without tracing again.
+    """
+
+    def take(self, learner: Learner) -> None:
+        """Train for this learner from now on."""
+        self.learner = learner
+        self._loss_weights = {
+            name: self.add_weight(
+                shape=(), initializer=keras.initializers.Constant(value), trainable=False, name=f"loss_{name}"
+            )
+            for name, value in learner.loss_weights.items()
+        }
+
+    def set_loss_weights(self, values: Mapping[str, float]) -> None:
+        for name, value in values.items():
+            self._loss_weights[name].assign(value)
 
     def compute_loss(
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
-        loss = self.learner.loss(y, y_pred)
-        self._loss_tracker.update_state(loss)
-        return loss
+        return self.learner.loss(y, y_pred, **self._loss_weights)
 
 
-class _Score(keras.callbacks.Callback):
-    """Scores each epoch on the validation pictures, keeps the best weights, stops on a loss that is not finite."""
+class _Epochs(keras.callbacks.Callback):
+    """After each epoch: scores on the validation pictures, keeps the best weights, lowers the rate, stops early.
 
-    def __init__(self, trainer: Trainer, val: Decoded, fit: Fit, enough: float) -> None:
+    Keras has callbacks for most of it, but theirs forget what they counted when a training is interrupted.
+    """
+
+    def __init__(
+        self,
+        trainer: Trainer,
+        batches: Batches,
+        val: Decoded,
+        fit: Fit,
+        recipe: Recipe,
+        on_epoch: Callable[[Checkpoint], None] | None,
+    ) -> None:
         super().__init__()
-        self._trainer, self._val, self._fit, self._enough = trainer, val, fit, enough
+        self._trainer, self._batches, self._val = trainer, batches, val
+        self._fit, self._recipe, self._on_epoch = fit, recipe, on_epoch
+        self._started = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._batches.start_epoch(epoch)
+        self._started = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         assert logs is not None
+        fit, recipe, optimizer = self._fit, self._recipe, self.model.optimizer
+        fit.epoch_seconds.append(time.perf_counter() - self._started)
         loss = float(logs["loss"])
         if not math.isfinite(loss):
             raise TrialFailed(f"the loss was {loss} after epoch {epoch + 1}")
-        fit, trainer = self._fit, self._trainer
-        score = trainer._learner.score(trainer.outputs(self._val.images), self._val)
-        logs["score"] = score
-        rate = float(self.model.optimizer.learning_rate)
+        first = fit.history[0]["loss"] if fit.history else loss
+        if loss > EXPLODED * max(abs(first), 1.0):
+            raise TrialFailed(f"the loss exploded from {first:.3g} to {loss:.3g} by epoch {epoch + 1}")
+        score = float(self._trainer._learner.score(self._trainer.outputs(self._val.images), self._val))
+        if not math.isfinite(score):
+            raise TrialFailed(f"the {fit.metric} was {score} after epoch {epoch + 1}")
+        rate = float(optimizer.learning_rate)
         fit.history.append({"epoch": epoch + 1, "loss": loss, fit.metric: score, "learning_rate": rate})
         if score > fit.best_score:
             fit.best_score, fit.best_epoch = score, epoch + 1
             fit.weights = self.model.get_weights()
-        if score >= self._enough:
-            self.model.stop_training = True
+        if fit.plateau.wait(loss, PLATEAU_MIN_DELTA) >= recipe.plateau_patience:
+            optimizer.learning_rate = rate * recipe.plateau_factor
+            fit.plateau.waited = 0
+        fit.has_ended = (
+            fit.stop.wait(-score) >= recipe.stop_patience
+            or score >= recipe.enough
+            or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * first)
+        )
+        self.model.stop_training = fit.has_ended
+        if self._on_epoch is not None:
+            self._on_epoch(self._trainer._state(fit))
 
 
-class _Progress(keras.callbacks.Callback):
+class _Steps(keras.callbacks.Callback):
     def __init__(self, on_images: Callable[[int], None] | None, batch_size: int) -> None:
         super().__init__()
         self._on_images, self._batch_size = on_images, batch_size
@@ -181,8 +305,3 @@ class _Progress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         if self._on_images is not None:
             self._on_images(self._batch_size)
-
-
-def recipe_record(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as plain values for a run's records."""
-    return asdict(recipe)

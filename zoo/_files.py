@@ -7,19 +7,24 @@ import uuid
 from pathlib import Path
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write beside, fsync, rename. An interrupted write leaves `path` as it was."""
+def write_atomically(path: Path, content: bytes | memoryview, *, sync: bool = True) -> None:
+    """Write beside, fsync, rename. An interrupted write leaves `path` as it was.
+
+    Without `sync` that holds for the end of a process, but a power cut may leave `path` torn.
+    """
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
         with part.open("wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
-    sync_folder(path.parent)
+    if sync:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,8 +14,8 @@ import zoo
 from tuner.augment import (
     AUGMENTATIONS,
     Augmentation,
+    as_augmentation,
     augment,
-    augmentation_named,
     mirror_boxes,
     mirror_keypoints,
     mirrored_keypoint_order,
@@ -235,7 +235,7 @@ def test_impossible_settings_are_refused(change: dict[str, object]) -> None:
 
 def test_a_misspelt_name_gets_a_suggestion() -> None:
     with pytest.raises(UnknownName, match="Did you mean 'scenes'"):
-        augmentation_named("scene")
+        as_augmentation("scene")
 
 
 @pytest.mark.parametrize(("task", "name"), [(FACE_DETECTION, "scenes"), (FACE_RECOGNITION, "portraits")])

@@ -9,69 +9,19 @@ from typing import Any
 import pytest
 
 import zoo
-from tuner import search, sweep
+from tuner import sweep
 from tuner.defaults import Space
+from tuner.events import EVENTS_FILE
 from tuner.runs import RunFolder
 from tuner.training import Fit, Recipe, Trainer, TrialFailed
 
-QUICK: dict[str, Any] = {"limit": 16, "epochs": 1, "trials": 3, "space": Space((4, 8), (1e-4, 1e-2))}
-
-
-def proposals(space: Space, trials: int, seed: int, tmp_path: Path) -> list[dict[str, Any]]:
-    """Ask the oracle alone, without training."""
-    import keras_tuner
-
-    oracle = search._FirstThenRandom(
-        objective=keras_tuner.Objective("score", "max"),
-        max_trials=trials,
-        seed=seed,
-        hyperparameters=search.hyperparameters(space),
-    )
-    oracle.verbose = 0
-    oracle._set_project_dir(str(tmp_path), f"oracle{seed}")
-    values = []
-    while (trial := oracle.create_trial("test")).status == "RUNNING":
-        values.append(dict(trial.hyperparameters.values))
-        oracle.update_trial(trial.trial_id, {"score": 0.5})
-        trial.status = "COMPLETED"
-        oracle.end_trial(trial)
-    return values
-
-
-def test_the_first_trial_is_the_customary_one(tmp_path: Path) -> None:
-    first, *rest = proposals(Space(), 6, 7, tmp_path)
-    assert first == {"batch_size": 16, "learning_rate": 1e-3}
-    assert len(rest) == 5
-    for values in rest:
-        assert values["batch_size"] in (1, 2, 4, 8, 16, 32, 64)
-        assert 1e-4 <= values["learning_rate"] <= 1e-2
-
-
-def test_a_seed_decides_the_trials(tmp_path: Path) -> None:
-    one, same, other = (proposals(Space(), 5, seed, tmp_path / name) for name, seed in [("a", 1), ("b", 1), ("c", 2)])
-    assert one == same != other
-
-
-def test_learning_rates_are_spread_on_a_log_scale(tmp_path: Path) -> None:
-    rates = [values["learning_rate"] for values in proposals(Space(learning_rates=(1e-5, 1e-1)), 60, 3, tmp_path)]
-    assert 0.3 < sum(rate < 1e-3 for rate in rates) / len(rates) < 0.7
-
-
-@pytest.mark.parametrize(
-    ("space", "first"),
-    [
-        (Space((64,), (1e-5, 1e-4)), {"batch_size": 64, "learning_rate": 1e-4}),
-        (Space((1, 8), (5e-3, 5e-3)), {"batch_size": 8, "learning_rate": 5e-3}),
-    ],
-)
-def test_a_narrow_space_starts_as_near_as_it_can(space: Space, first: dict[str, Any], tmp_path: Path) -> None:
-    assert proposals(space, 1, 1, tmp_path) == [first]
-
-
-@pytest.mark.parametrize("wrong", [((), (1e-4, 1e-2)), ((0,), (1e-4, 1e-2)), ((8,), (1e-2, 1e-4)), ((8,), (0.0, 1.0))])
-def test_an_empty_or_backward_space_is_refused(wrong: tuple[Any, Any]) -> None:
-    with pytest.raises(zoo.ZooError, match="For example"):
-        Space(*wrong)
+QUICK: dict[str, Any] = {
+    "limit": 16,
+    "epochs": 1,
+    "trials": 3,
+    "space": Space((4, 8), (1e-4, 1e-2)),
+    "overfit": False,
+}
 
 
 def test_a_run_folder_holds_what_the_next_step_needs(run_folder: Path) -> None:
@@ -91,7 +41,15 @@ def test_a_run_folder_holds_what_the_next_step_needs(run_folder: Path) -> None:
     assert "http" not in report.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     ).replace("https://matplotlib.org", "")
-    assert list((run_folder / "tensorboard").rglob("events.out.tfevents.*"))
+    assert record["overfit"]["passed"]
+    assert {path.stem for path in (run_folder / "report").glob("*.png")} == {
+        "search",
+        "loss",
+        "speed",
+        "best",
+        "overfit",
+    }
+    assert not (run_folder / "trials").exists()  # checkpoints are dropped when nobody needs them any longer
 
 
 def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,7 +64,66 @@ def test_a_failed_trial_is_recorded_and_the_sweep_goes_on(tmp_path: Path, monkey
     result = sweep("dense4_cls_64", out=tmp_path, **QUICK)
     assert [trial["status"] for trial in result.trials] == ["failed", "completed", "completed"]
     assert result.trials[0]["failure"] == "the loss was nan after epoch 1"
-    assert "failed: the loss was nan" in (result.folder / "report.html").read_text()
+    report = (result.folder / "report.html").read_text()
+    assert "failed: the loss was nan" in report
+    assert "Trial 1, batch size 8, learning rate 0.001: the loss was nan after epoch 1" in report
+    rows = result.table()
+    assert [row["failure"] for row in rows] == ["the loss was nan after epoch 1", None, None]
+    assert all(list(row) == list(rows[0]) for row in rows)
+
+
+def test_a_batch_too_large_for_memory_is_a_failed_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow's, which only a machine without memory raises."""
+
+    fit = Trainer._network_fit
+
+    def fit_in_little_memory(self: Trainer, recipe: Recipe, *rest: Any) -> None:
+        if recipe.batch_size == 8:
+            raise ResourceExhaustedError("OOM when allocating tensor")
+        fit(self, recipe, *rest)
+
+    monkeypatch.setattr(Trainer, "_network_fit", fit_in_little_memory)
+    result = sweep("pebble_cls_48", out=tmp_path, **{**QUICK, "trials": 2, "space": Space((4, 8), (1e-3, 1e-3))})
+    assert [trial.get("failure") for trial in result.trials] == ["memory ran out at batch size 8", None]
+    assert result.batch_size == 4
+
+
+def test_a_searched_option_builds_another_network_and_is_told_to_later_steps(tmp_path: Path) -> None:
+    space = Space((8,), (1e-3, 1e-3), {"width": (0.5, 1.0), "activation": ("relu", "relu6")})
+    result = sweep("pebble_cls_48", out=tmp_path, **{**QUICK, "space": space, "oracle": "grid", "trials": None})
+    assert [(row["width"], row["activation"]) for row in result.table()] == [
+        (1.0, "relu"),
+        (1.0, "relu6"),
+        (0.5, "relu"),
+        (0.5, "relu6"),
+    ]
+    winner = RunFolder.open(result.folder).winner()
+    assert winner["options"] == {"num_classes": 6, **{name: winner["hyperparameters"][name] for name in space.more}}
+    logs = sorted(path.parent.name for path in (result.folder / "tensorboard").rglob(EVENTS_FILE))
+    assert logs == ["1", "2", "3", "4", "tensorboard"]
+
+
+def test_hyperband_trains_on_where_it_stopped(tmp_path: Path) -> None:
+    arguments = {**QUICK, "trials": None, "epochs": 3, "oracle": "hyperband"}
+    result = sweep("pebble_cls_48", out=tmp_path, **arguments)
+    of_number = {trial["trial"]: trial for trial in result.trials}
+    promoted = [trial for trial in result.trials if "continues" in trial]
+    assert promoted
+    for trial in promoted:
+        before = of_number[trial["continues"]]
+        assert trial["history"][: before["epochs"]] == before["history"]
+        assert trial["epochs"] == 3
+
+
+def test_tensorboard_reads_the_logs(run_folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    trial = json.loads((run_folder / "trials.jsonl").read_text().splitlines()[0])
+    log = EventAccumulator(str(run_folder / "tensorboard" / "1")).Reload()
+    assert log.Tags()["scalars"] == ["loss", "ap50", "learning_rate"]
+    assert [event.value for event in log.Scalars("loss")] == pytest.approx([row["loss"] for row in trial["history"]])
+    assert "_hparams_/session_start_info" in log.summary_metadata
 
 
 def test_a_sweep_whose_trials_all_fail_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +141,10 @@ def test_a_sweep_whose_trials_all_fail_says_so(tmp_path: Path, monkeypatch: pyte
     ("arguments", "message"),
     [
         ({"trials": 0}, "at least 1 trial"),
+        ({"oracle": "rando"}, "Did you mean 'random'"),
+        ({"objective": "top2"}, "Unknown objective 'top2'. Did you mean 'top1'"),
+        ({"objective": "top1:min"}, "is better when higher, got 'top1:min'"),
+        ({"space": Space(more={"widht": (1.0,)})}, "Did you mean 'width'"),
         ({"options": {"num_classes": 9}}, "Leave it out, and it follows the data"),
         ({"options": {"width": 9.0}}, "its budget is"),
         ({"data": "no/such/folder"}, "no/such/folder"),
@@ -136,11 +157,15 @@ def test_a_wrong_request_leaves_no_run_folder(arguments: dict[str, Any], message
 
 
 def test_two_runs_started_at_once_get_two_folders(tmp_path: Path) -> None:
-    folders = {RunFolder.create(tmp_path, "model").path for _ in range(3)}
+    folders = {RunFolder.create(tmp_path, "model", {"seed": 1}).path for _ in range(3)}
     assert len(folders) == 3
+    assert all(json.loads((folder / "run.json").read_text()) == {"seed": 1} for folder in folders)
+    assert len(list((tmp_path / "model").iterdir())) == 3  # nothing else is left
 
 
 def test_an_unfinished_run_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(zoo.ZooError, match=r"holds no run\.json"):
+        RunFolder.open(tmp_path)
     (tmp_path / "run.json").write_text("{}")
     with pytest.raises(zoo.ZooError, match=r"winner\.json, winner\.keras is missing"):
         RunFolder.open(tmp_path)

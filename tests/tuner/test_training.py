@@ -102,9 +102,9 @@ def test_batches_cover_every_picture_once_in_a_new_order_each_epoch(data: tuple[
     train = replace(data[0], labels=np.arange(len(data[0])))
     batches = Batches(SPEC, ClassLearner(), train, Recipe(batch_size=7))
     epochs = []
-    for _ in range(2):
+    for epoch in range(2):
+        batches.start_epoch(epoch)
         epochs.append(np.concatenate([batches[index][1]["label"] for index in range(len(batches))]))
-        batches.on_epoch_end()
     for order in epochs:
         assert sorted(order) == list(range(len(train)))
         assert order.tolist() != list(range(len(train)))

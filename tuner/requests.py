@@ -1,0 +1,114 @@
+"""What a sweep is asked for, in plain values: written to run.json, and read back to resume it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import zoo
+from tuner.augment import as_augmentation
+from tuner.data import SYNTHETIC
+from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, ORACLE, Space
+from tuner.fetch import is_url
+from tuner.learners import CustomLoss
+from tuner.oracles import ORACLES
+from tuner.space import check_space, searchable
+from tuner.training import Recipe
+from tuner.trials import Job
+from zoo._errors import ZooError, unknown
+
+
+@dataclass(frozen=True)
+class Request:
+    """One sweep, as asked. `trials` None leaves the number to the oracle; `objective` None is the task's metric.
+    `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one.
+
+    `loss` is the name of a loss of one's own, which a file cannot hold.
+    """
+
+    model: str
+    data: str = SYNTHETIC
+    trials: int | None = None
+    epochs: int = EPOCHS
+    limit: int | None = None
+    seed: int = 0
+    oracle: str = ORACLE
+    objective: str | None = None
+    space: Space = field(default_factory=Space)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    loss: str | None = None
+    format: str | None = None
+    strict: bool = False
+    augmentation: str | Mapping[str, Any] = DEFAULT_AUGMENTATION
+
+    @classmethod
+    def of(cls, loss: CustomLoss | None, **given: Any) -> Request:
+        """Return the request for the arguments given; None means the default."""
+        named = {name: value for name, value in given.items() if value is not None}
+        if "data" in named:
+            named["data"] = _place(named["data"])
+        if loss is not None:
+            named["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
+        return cls(**named)
+
+    def record(self) -> dict[str, Any]:
+        """Return plain values for JSON; `from_record` reads them."""
+        record = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**record, "space": self.space.record(), "options": dict(self.options)}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> Request:
+        """Return the request that `record` was made from."""
+        return cls(**{**record, "space": Space.from_record(record["space"])})
+
+    def check_same(self, given: Request, names: Mapping[str, Any], folder: Path) -> None:
+        """Raise ZooError where an argument in `names` that is not None asks in `given` for other than this request."""
+        for name, value in names.items():
+            mine, other = getattr(self, name), getattr(given, name)
+            if value is not None and mine != other:
+                raise ZooError(
+                    f"{folder} was begun with {name} {mine}, not {other}. Leave {name} out to resume it, or start a "
+                    f"new sweep without --resume."
+                )
+
+    def check(self, loss: CustomLoss | None) -> None:
+        """Raise ZooError for what cannot be, before any picture is read."""
+        if (self.trials is not None and self.trials < 1) or self.epochs < 1:
+            raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {self.trials} and {self.epochs}.")
+        if self.oracle not in ORACLES:
+            raise unknown("oracle", self.oracle, ORACLES, f"Oracles are: {', '.join(ORACLES)}.")
+        as_augmentation(self.augmentation)
+        check_space(self.space, zoo.get(self.model), self.options, loss)
+
+    def job(self, loss: CustomLoss | None, digest: str | None = None) -> Job:
+        """Return what the trials share. `digest` is that of the data when they were first seen."""
+        augmentation = as_augmentation(self.augmentation)
+        recipe = Recipe(batch_size=1, epochs=self.epochs, seed=self.seed, augmentation=augmentation)
+        return Job(
+            self.model, self.data, self.options, recipe, self.limit, loss, digest, self.format, strict=self.strict
+        )
+
+    def defaults(self, loss: CustomLoss | None) -> dict[str, Any]:
+        """Return the values that the searched dimensions have unless searched."""
+        return {**searchable(zoo.get(self.model), loss), **self.options}
+
+
+def check_objective(objective: str | None, metric: str) -> None:
+    """Raise ZooError unless `objective` is METRIC or METRIC:max with the task's metric."""
+    if objective is None:
+        return
+    name, _, direction = objective.partition(":")
+    if name != metric:
+        raise unknown("objective", name, [metric], f"This task is scored by '{metric}'; leave the objective out.")
+    if direction not in ("", "max"):
+        raise ZooError(
+            f"The objective {metric} is better when higher, got '{objective}'. Write {metric} or {metric}:max."
+        )
+
+
+def _place(location: str | Path) -> str:
+    """Return where the data are, whatever the folder that a resumed sweep is started in."""
+    is_name = str(location) == SYNTHETIC or is_url(location)
+    return str(location) if is_name else str(Path(location).resolve())
