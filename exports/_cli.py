@@ -166,10 +166,12 @@ def add_commands(commands: Any) -> None:
         uses_keras=True,
     )
     evaluating.add_argument("target", type=Path, metavar="TARGET", help="artifact folder, run folder or .keras file")
-    evaluating.add_argument("--data", metavar="DATA", help="a folder, or 'synthetic'; default: what it was trained on")
+    evaluating.add_argument(
+        "--data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'; default: what it was trained on"
+    )
     add_format_option(evaluating)
     add_strict_option(evaluating)
-    evaluating.add_argument("--split", default="val", help="val (default) or train")
+    evaluating.add_argument("--split", default="val", help="val (default), train, or test where there is one")
     evaluating.add_argument("--limit", type=positive, metavar="N", help="measure on the first N pictures")
     evaluating.add_argument(
         "--pairs", type=Path, metavar="DIR", help="measure face pairs: a folder with pairs.txt; with --data, both"

@@ -17,7 +17,10 @@ PICTURE_SUFFIXES = (".png", ".jpg", ".webp")
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose data."""
     parser.add_argument(
-        "--data", default=DEFAULT_DATA, metavar="DATA", help="a folder, or 'synthetic' (default), the embedded data"
+        "--data",
+        default=DEFAULT_DATA,
+        metavar="DATA",
+        help="a folder, tfds:NAME, or 'synthetic' (default), generated pictures",
     )
     add_format_option(parser)
     add_strict_option(parser)
@@ -203,7 +206,7 @@ def add_commands(commands: Any) -> None:
         ],
     )
     showing.add_argument(
-        "data", metavar="DATA", nargs="?", default=DEFAULT_DATA, help="a folder, or 'synthetic' (default)"
+        "data", metavar="DATA", nargs="?", default=DEFAULT_DATA, help="a folder, tfds:NAME, or 'synthetic' (default)"
     )
     showing.add_argument("--task", default="object-detection", help="what the labels are for (default %(default)s)")
     add_format_option(showing)
@@ -220,7 +223,7 @@ def add_commands(commands: Any) -> None:
         "report what a data set holds and everything wrong with it",
         ["zoo data check DIR", "zoo data check DIR --task face-detection --strict --json"],
     )
-    checking.add_argument("data", metavar="DATA", help="a folder, or 'synthetic'")
+    checking.add_argument("data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'")
     checking.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
     add_format_option(checking)
     checking.add_argument("--strict", action="store_true", help="exit with 2 when anything would be left out")

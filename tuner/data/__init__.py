@@ -1,9 +1,10 @@
 """Labelled pictures: opened from a folder or generated, then decoded to the size that a model takes.
 
-    dataset = open_dataset("synthetic", task="face-detection")     or a folder: COCO, VOC, YOLO, WIDER, one per class
+    dataset = open_dataset("synthetic", task="face-detection")     or a folder, or tfds:NAME
     train = decode(dataset.splits["train"], spec.inputs)           arrays; coordinates in fractions of the input
 
-Formats are told apart by what a folder holds. `tuner.data.show` draws samples, `tuner.data.pairs` makes and reads
+Formats (COCO, VOC, YOLO, WIDER FACE, a folder per class or person) are told apart by what a folder holds.
+`tuner.data.check` reports what is wrong with it, `tuner.data.show` draws samples, `tuner.data.pairs` makes and reads
 verification pairs. NumPy and Pillow only: no framework is imported here.
 """
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tuner.data._annotations import Loaded
 from tuner.data._arrange import arrange, divide
-from tuner.data._duplicates import BITS, alike, look
+from tuner.data._duplicates import BITS, SAME_PHOTO_BITS, SAME_PORTRAIT_BITS, alike, look
 from tuner.data._findings import REMARKS, Finding
 from tuner.data._formats import check_format, fitting_task, read_location
 from tuner.data._open import SYNTHETIC, check_loaded, open_dataset, refuse_unknown_classes
@@ -24,7 +24,7 @@ from tuner.data._pictures import picture_traits
 from tuner.data._report import Report, count_split
 from tuner.data._types import Sample
 from zoo._errors import BadData, BadImage
-from zoo._specs import FACE_DETECTION, OBJECT_DETECTION, check_task
+from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_DETECTION, check_task
 
 MAX_THREADS = 8
 
@@ -62,7 +62,7 @@ def check_data(
         task=chosen_task,
         labels=loaded.labels,
         splits={split: count_split(samples) for split, samples in splits.items()},
-        findings=(*loaded.findings, *found, *_near_duplicates(splits, looks)),
+        findings=(*loaded.findings, *found, *_near_duplicates(splits, looks, chosen_task)),
         notes=notes,
         obstacle=obstacle,
     )
@@ -77,7 +77,7 @@ def _check_generated(task: str, progress: Callable[[int, int], None] | None) -> 
         task=task,
         labels=dataset.labels,
         splits={split: count_split(samples) for split, samples in dataset.splits.items()},
-        findings=(*found, *_near_duplicates(dataset.splits, looks)),
+        findings=(*found, *_near_duplicates(dataset.splits, looks, task)),
     )
 
 
@@ -122,15 +122,16 @@ def _look_at(sample: Sample, file: Path | None) -> tuple[list[Finding], np.ndarr
 
 
 def _near_duplicates(
-    splits: Mapping[str, Sequence[Sample]], looks: Mapping[str, Sequence[np.ndarray | None]]
+    splits: Mapping[str, Sequence[Sample]], looks: Mapping[str, Sequence[np.ndarray | None]], task: str
 ) -> Iterator[Finding]:
     """Find pictures that are almost the same in two splits: what is learnt by heart in one is measured in the other."""
+    most_bits = SAME_PORTRAIT_BITS if task == FACE_RECOGNITION else SAME_PHOTO_BITS
     for left, right in combinations(splits, 2):
         known = {split: [row for row, bits in enumerate(looks[split]) if bits is not None] for split in (left, right)}
         table = {
             split: np.array([looks[split][row] for row in known[split]], np.uint64).reshape(-1, 2) for split in known
         }
-        for first, second, bits in alike(table[left], table[right]):
+        for first, second, bits in alike(table[left], table[right], most_bits):
             names = splits[left][known[left][first]].key, splits[right][known[right][second]].key
             yield Finding(
                 "near-duplicate",

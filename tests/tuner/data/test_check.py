@@ -25,7 +25,7 @@ from _builders import (
 from PIL import Image
 
 from tuner.data import decode, open_dataset
-from tuner.data._duplicates import BITS, MAX_DIFFERENT_BITS, alike, look
+from tuner.data._duplicates import BITS, SAME_PHOTO_BITS, alike, look
 from tuner.data._findings import FAULTS, REMARKS
 from tuner.data.check import check_data
 from zoo import BadData, ImageSpec, UnknownName
@@ -243,7 +243,7 @@ def test_copies_look_alike_and_others_do_not(tmp_path: Path) -> None:
         Image.fromarray(picture).resize((61, 70)).save(tmp_path / f"{seed}.jpg", quality=70)
         with Image.open(tmp_path / f"{seed}.jpg") as image:
             copies.append(look(np.asarray(image)))
-    found = alike(table, np.array(copies))
+    found = alike(table, np.array(copies), SAME_PHOTO_BITS)
     assert [(left, right) for left, right, _ in found] == [(row, row) for row in range(30)]
 
 
@@ -257,12 +257,12 @@ def test_pairs_equal_the_loop() -> None:
     for row, one in enumerate(left.tolist()):
         for column, other in enumerate(right.tolist()):
             bits = sum((a ^ b).bit_count() for a, b in zip(one, other, strict=True))
-            if bits <= MAX_DIFFERENT_BITS:
+            if bits <= 6:
                 expected.append((row, column, bits))
-    assert alike(left, right) == expected
+    assert alike(left, right, 6) == expected
     assert len(expected) == 20
     assert BITS == 128
-    assert alike(left[:0], right) == []
+    assert alike(left[:0], right, 6) == []
 
 
 def test_the_command_reports_and_tells_by_its_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
