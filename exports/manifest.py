@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from exports.graph_model import INPUT_NODE, TOPOLOGY_FILE, WEIGHTS_FILE
+from exports.topology import INPUT_NODE
+from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
 from zoo._errors import BadArtifact
 from zoo._specs import ClassHead, EmbeddingHead, GridHead, ModelSpec
 from zoo.tasks.grid import ENCODING
