@@ -48,6 +48,7 @@ def build_manifest(
     labels: list[str],
     outputs: Mapping[str, tuple[int, ...]],
     precision: str,
+    trainable: Mapping[str, Any],
     golden: Mapping[str, Any],
     metrics: list[Mapping[str, Any]],
     training: Mapping[str, Any],
@@ -81,6 +82,7 @@ def build_manifest(
             "bytes": sum(map(len, model_bytes)),
             "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in model_bytes),
         },
+        "trainable": dict(trainable),
         "keras": {"architecture": spec.name, "options": dict(options)},
         "input": {
             "node": INPUT_NODE,

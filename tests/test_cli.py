@@ -41,7 +41,9 @@ def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return sentence
 
 
-@pytest.mark.parametrize("command", ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo"])
+@pytest.mark.parametrize(
+    "command", ["list", "show", "find", "sweep", "publish", "verify", "import", "evaluate", "run", "demo"]
+)
 def test_every_help_ends_with_examples(command: str, capfd: pytest.CaptureFixture[str]) -> None:
     code, out, _ = zoo(capfd, command, "--help")
     assert code == 0
@@ -77,7 +79,8 @@ def test_verify_prints_the_largest_difference(artifact: Path, capfd: pytest.Capt
     assert code == 0
     record = json.loads(text)
     assert record["passed"]
-    assert set(record["largest_relative_difference"]) == {"keras", "tfjs wasm", "tfjs cpu"}
+    runtimes = {"keras", "tfjs wasm", "tfjs cpu", "tfjs wasm, layers model"}
+    assert set(record["largest_relative_difference"]) == runtimes
     assert max(record["largest_relative_difference"].values()) < record["tolerance"]
 
 
