@@ -11,7 +11,7 @@ from typing import Any
 from tuner._cli import add_format_option, add_strict_option, add_sweep_options, sweep_arguments
 from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
-from zoo._options import model_options
+from zoo._options import add_model_options, model_options
 
 PRECISIONS = ("uint8", "uint16", "float16", "float32")
 
@@ -46,6 +46,18 @@ def _verify(arguments: argparse.Namespace) -> None:
         raise BadArtifact(
             f"{arguments.artifact} does not compute in TF.js what Keras computed. Do not ship it; publish again."
         )
+
+
+def _import(arguments: argparse.Namespace) -> None:
+    from exports.importing import import_layers_model
+
+    if arguments.option and arguments.model is None:
+        raise ZooError("--option is an option of the model that --model names. Name it too.")
+    options = model_options(arguments.model, arguments.option) if arguments.model else {}
+    done = import_layers_model(arguments.folder, out=arguments.out, model=arguments.model, options=options)
+    row = {"model": done.model, "labels": ", ".join(done.labels) or "-", "parameters": done.parameters}
+    text = f"{table([row])}\n\nrun:  {done.folder}\nnext: zoo evaluate {done.folder} --data DIR"
+    emit(arguments, done.record(), text)
 
 
 def _evaluate(arguments: argparse.Namespace) -> None:
@@ -142,7 +154,7 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 
 def add_commands(commands: Any) -> None:
-    """Register `publish`, `verify`, `evaluate`, `run` and `demo`; named in the entry point group `zoo.commands`."""
+    """Register the commands that ship models; named in the entry point group `zoo.commands`."""
     publishing = add_command(
         commands,
         "publish",
@@ -166,6 +178,21 @@ def add_commands(commands: Any) -> None:
     )
     verifying.add_argument("artifact", type=Path, metavar="ARTIFACT", help="a folder that 'zoo find' lists")
     verifying.add_argument("--backend", action="append", choices=("wasm", "cpu"), help="repeatable; default both")
+
+    importing = add_command(
+        commands,
+        "import",
+        _import,
+        "bring a layers model that a page trained back into Keras, as a run folder",
+        ["zoo import DOWNLOADS", "zoo import DIR --model dense4_cls_64 --option num_classes=2"],
+        uses_keras=True,
+    )
+    importing.add_argument("folder", type=Path, metavar="DIR", help="holds model.json and weights that a page saved")
+    importing.add_argument("--model", metavar="NAME", help="its architecture, where the file does not tell it")
+    importing.add_argument(
+        "--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default runs)"
+    )
+    add_model_options(importing)
 
     evaluating = add_command(
         commands,

@@ -11,11 +11,11 @@ import contextlib
 import io
 import json
 import logging
-import math
 import os
 import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +23,10 @@ import keras
 import numpy as np
 
 from exports.quantize import Quantized
-from exports.topology import base_name, rename, slim
-from zoo._errors import BadArtifact, ZooError
+from exports.topology import INPUT_NODE, base_name, rename, slim
+from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE, pack_weights, read_topology, read_weights
+from zoo._errors import ZooError
 from zoo._quiet import quiet_stderr
-
-TOPOLOGY_FILE = "model.json"
-WEIGHTS_FILE = "weights.bin"
-INPUT_NODE = "image"
 
 
 def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], folder: Path) -> None:
@@ -47,60 +44,28 @@ def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], fold
     slim(document["modelTopology"], constants, outputs)
     names = _node_names(document, constants, values)
 
-    entries, shard = [], bytearray()
+    tensors = {}
     for old, constant in constants.items():
-        quantized = weights.get(names[old])
-        stored = constant if quantized is None else quantized.stored
-        entry: dict[str, Any] = {"name": names[old], "shape": list(constant.shape), "dtype": constant.dtype.name}
-        if quantized is not None and quantized.tfjs_entry():
-            entry["quantization"] = quantized.tfjs_entry()
-        entries.append(entry)
-        shard += stored.tobytes()
+        tensor = weights.get(names[old], Quantized(constant, constant.dtype.name))
+        tensors[names[old]] = replace(tensor, stored=tensor.stored.reshape(constant.shape))
+    groups, shard = pack_weights(tensors)
     rename(document, names)
     topology = {
         "format": "graph-model",
         "signature": document["signature"],
         "modelTopology": document["modelTopology"],
-        "weightsManifest": [{"paths": [WEIGHTS_FILE], "weights": entries}],
+        "weightsManifest": groups,
     }
     (folder / TOPOLOGY_FILE).write_text(json.dumps(topology, separators=(",", ":")), encoding="utf-8")
-    (folder / WEIGHTS_FILE).write_bytes(bytes(shard))
+    (folder / WEIGHTS_FILE).write_bytes(shard)
 
 
 def read_graph_weights(folder: Path) -> dict[str, np.ndarray]:
     """Return the weights of a graph model folder by name, widened to what TF.js computes with.
 
-    Raises BadArtifact when the shard is shorter or longer than the topology says.
+    Raises BadArtifact when the topology or its shards are torn or not understood.
     """
-    try:
-        groups = json.loads((folder / TOPOLOGY_FILE).read_text(encoding="utf-8"))["weightsManifest"]
-        entries = [entry for group in groups for entry in group["weights"]]
-        content = b"".join((folder / path).read_bytes() for group in groups for path in group["paths"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadArtifact(
-            f"The graph model in {folder} cannot be read ({error}). Publish or download it again."
-        ) from error
-    weights, offset = {}, 0
-    for entry in entries:
-        quantization = entry.get("quantization", {})
-        dtype = np.dtype(quantization.get("dtype", entry["dtype"]))
-        count = math.prod(entry["shape"])
-        end = offset + count * dtype.itemsize
-        if end > len(content):
-            raise BadArtifact(f"The weights of {folder} end after {len(content):,} bytes, inside '{entry['name']}'.")
-        stored = np.frombuffer(content, dtype, count, offset).reshape(entry["shape"])
-        offset = end
-        if quantization:
-            affine = Quantized(
-                stored, quantization["dtype"], quantization.get("scale", 1.0), quantization.get("min", 0.0)
-            )
-            stored = affine.dequantized()
-        weights[entry["name"]] = stored
-    if offset != len(content):
-        raise BadArtifact(
-            f"The weights of {folder} hold {len(content):,} bytes where the topology tells of {offset:,}."
-        )
-    return weights
+    return read_weights(folder, read_topology(folder))
 
 
 def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

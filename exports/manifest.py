@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from exports.graph_model import INPUT_NODE, TOPOLOGY_FILE, WEIGHTS_FILE
+from exports.topology import INPUT_NODE
+from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
 from zoo._errors import BadArtifact
 from zoo._specs import ClassHead, EmbeddingHead, GridHead, ModelSpec
 from zoo.tasks.grid import ENCODING
@@ -47,6 +48,7 @@ def build_manifest(
     labels: list[str],
     outputs: Mapping[str, tuple[int, ...]],
     precision: str,
+    trainable: Mapping[str, Any],
     golden: Mapping[str, Any],
     metrics: list[Mapping[str, Any]],
     training: Mapping[str, Any],
@@ -80,6 +82,7 @@ def build_manifest(
             "bytes": sum(map(len, model_bytes)),
             "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in model_bytes),
         },
+        "trainable": dict(trainable),
         "keras": {"architecture": spec.name, "options": dict(options)},
         "input": {
             "node": INPUT_NODE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,16 +16,19 @@ import numpy as np
 from exports.evaluate import Measurement, measure, open_labelled
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
+from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
 from exports.load import Loaded, load_artifact, load_target
 from exports.manifest import MANIFEST_FILE, MODEL_FILES, build_manifest
 from exports.network import export_network
 from exports.quantize import quantize_weights
 from exports.store import commit, staging
+from exports.weights import TOPOLOGY_FILE
 from tuner.runs import RunFolder
 from tuner.training import predict
 from zoo._budget import check_written
 from zoo._errors import BadArtifact
 from zoo._files import write_atomically
+from zoo._specs import EmbeddingHead
 
 DEFAULT_PRECISION = "uint8"
 
@@ -68,6 +72,7 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
     weights = quantize_weights(
         {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}, precision
     )
+    labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     with staging(store) as folder:
         write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
         check_written(source.spec, sum((folder / name).stat().st_size for name in MODEL_FILES))
@@ -79,9 +84,10 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
             source.spec,
             folder=folder,
             options=winner["options"],  # with those that the sweep chose
-            labels=list(source.labels),
+            labels=labels,
             outputs={name: values.shape[1:] for name, values in outputs.items()},
             precision=precision,
+            trainable=_write_trainable(source.network, folder, winner["options"], labels),
             golden=write_golden(folder, pictures, outputs),
             metrics=[after.record(), {**before.record(), "name": f"{before.name}_before_quantization"}],
             training={
@@ -97,8 +103,34 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
         )
         write_atomically(folder / MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
         _check_loads_back(folder, pictures, outputs)
+        _check_trains_on(folder, source.network)
         place = commit(folder, store, manifest)
     return Published(place, manifest, before, after)
+
+
+def _write_trainable(
+    network: keras.Model, folder: Path, options: Mapping[str, Any], labels: list[str]
+) -> dict[str, Any]:
+    """Write the layers model and return its manifest entry."""
+    about = {"architecture": network.name, "options": dict(options), "labels": labels}
+    outputs = write_layers_model(network, folder / FOLDER, metadata=about)
+    contents = [(folder / FOLDER / name).read_bytes() for name in MODEL_FILES]
+    return {
+        "format": "tfjs-layers-model",
+        "topology": f"{FOLDER}/{TOPOLOGY_FILE}",
+        "precision": "float32",
+        "outputs": outputs,
+        "bytes": sum(map(len, contents)),
+        "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in contents),
+    }
+
+
+def _check_trains_on(folder: Path, network: keras.Model) -> None:
+    """Refuse an artifact whose layers model does not hold the weights that were trained."""
+    _, weights = read_layers_model(folder / FOLDER)
+    for name, variable in named_variables(network).items():
+        if not np.array_equal(weights[name], keras.ops.convert_to_numpy(variable)):
+            raise BadArtifact(f"The written layers model has another '{name}' than was trained; nothing was published.")
 
 
 def _check_loads_back(folder: Path, pictures: np.ndarray, outputs: Mapping[str, np.ndarray]) -> None:

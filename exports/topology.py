@@ -15,6 +15,8 @@ import numpy as np
 Graph = dict[str, Any]
 Constants = dict[str, np.ndarray]
 
+INPUT_NODE = "image"
+
 UNREAD_ATTRIBUTES = frozenset({"Index", "out_type", "use_cudnn_on_gpu", "num_host_args", "filter_format"})
 """Hints for another runtime. Attributes named T... are types, which TF.js takes from the tensors; _... are notes."""
 

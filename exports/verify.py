@@ -1,14 +1,13 @@
 """Does the page compute what Keras computes? Replays an artifact's golden input in Keras and in real TF.js.
 
-TF.js runs unmodified under Node, `web/verify.mjs`, once per back end. Every output is compared with the golden one;
-a difference counts relative to the largest expected value where that is above 1.
+TF.js runs unmodified under Node, once per back end. Every output of the graph model is compared with the golden one,
+every output of the layers model with what Keras computes from its weights; a difference counts relative to the largest
+expected value where that is above 1.
 """
 
 from __future__ import annotations
 
-import json
-import shutil
-import subprocess
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,18 +15,18 @@ from typing import Any
 
 import numpy as np
 
+import zoo
 from exports.golden import read_golden
+from exports.layers_model import FOLDER, assign_weights, read_layers_model
 from exports.load import load_artifact
 from exports.manifest import read_manifest
 from exports.store import check_against_catalog
-from tuner.training import predict
-from zoo._errors import BadArtifact, ZooError
+from exports.tfjs import layers_job, relative, run_script
+from tuner.training import as_input, predict
 
 TOLERANCE = 1e-3
 """Largest relative difference between golden outputs and a replay; float32 kernels were seen to differ by 1e-5."""
 BACKENDS = ("wasm", "cpu")
-REPLAY_SCRIPT = Path(__file__).parent / "web" / "verify.mjs"
-TIMEOUT_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -74,37 +73,33 @@ def verify(folder: Path, backends: Sequence[str] = BACKENDS) -> Verification:
     differences: dict[str, float | None] = {"keras": _largest_difference(outputs, expected)}
     milliseconds = {}
     for backend, result in replay["backends"].items():
-        differences[f"tfjs {backend}"] = _largest([_relative(output) for output in result["outputs"].values()])
+        differences[f"tfjs {backend}"] = _largest([relative(output) for output in result["outputs"].values()])
         milliseconds[f"tfjs {backend}"] = result["median_ms"]
+    if "trainable" in manifest:
+        name = f"tfjs {backends[0]}, layers model"
+        differences[name] = _replay_layers_model(folder, manifest, pictures, backends[0])
     return Verification(folder, differences, milliseconds, replay["tfjs"])
 
 
 def replay_in_node(folder: Path, backends: Sequence[str]) -> dict[str, Any]:
     """Run TF.js under Node over the golden input and return its report."""
-    node = shutil.which("node")
-    if node is None:
-        raise ZooError(
-            "Verifying needs Node 20 or newer, and there is no 'node' on the PATH. Install it, then verify again."
-        )
-    if not (REPLAY_SCRIPT.parent / "node_modules").is_dir():
-        raise ZooError(
-            f"Verifying needs TF.js, which is not installed. Run 'npm ci --prefix {REPLAY_SCRIPT.parent}', then verify "
-            f"again."
-        )
-    command = [node, str(REPLAY_SCRIPT), str(folder)]
-    for backend in backends:
-        command += ["--backend", backend]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
-        raise ZooError(
-            f"TF.js did not answer within {TIMEOUT_SECONDS} s for {folder}. Try again on an idle machine."
-        ) from error
-    if done.returncode != 0:
-        reason = done.stderr.strip().split("\n")[-1] or f"exit code {done.returncode}"
-        raise BadArtifact(f"TF.js could not run {folder}: {reason}")
-    report: dict[str, Any] = json.loads(done.stdout)
-    return report
+    words = [word for backend in backends for word in ("--backend", backend)]
+    return run_script("verify.mjs", [folder, *words], about=folder)
+
+
+def _replay_layers_model(folder: Path, manifest: Mapping[str, Any], pictures: np.ndarray, backend: str) -> float | None:
+    """Return the largest relative difference between the layers model in TF.js and Keras with its weights."""
+    spec = zoo.get(manifest["keras"]["architecture"])
+    network = zoo.build(spec.name, **manifest["keras"]["options"])
+    trainable = folder / FOLDER
+    _, weights = read_layers_model(trainable)
+    assign_weights(network, weights, trainable)
+    outputs = predict(network, pictures, spec.inputs)
+    expected = [outputs[name] for name in manifest["trainable"]["outputs"]]
+    with tempfile.TemporaryDirectory() as scratch:
+        job = layers_job(trainable, Path(scratch), as_input(pictures, spec.inputs), expected, backend=backend)
+        [report] = run_script("layers.mjs", document={"jobs": [job]}, about=trainable)["jobs"]
+    return _largest([relative(output) for output in report["outputs"]])
 
 
 def _largest_difference(outputs: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> float | None:
@@ -119,8 +114,3 @@ def _largest(differences: Sequence[float | None]) -> float | None:
     """Return the largest, or None where one is not a number."""
     numbers = [difference for difference in differences if difference is not None]
     return max(numbers) if len(numbers) == len(differences) else None
-
-
-def _relative(output: Mapping[str, Any]) -> float | None:
-    difference, expected = output["max_abs_difference"], output["max_abs_expected"]
-    return None if difference is None or expected is None else difference / max(1.0, expected)

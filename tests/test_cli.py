@@ -42,7 +42,8 @@ def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
     return sentence
 
 
-COMMANDS = ["list", "show", "find", "sweep", "publish", "verify", "evaluate", "run", "demo", "data show", "data check"]
+COMMANDS = ["list", "show", "find", "sweep", "overfit", "publish", "verify", "import"]
+COMMANDS += ["evaluate", "run", "demo", "data show", "data check"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -81,7 +82,8 @@ def test_verify_prints_the_largest_difference(artifact: Path, capfd: pytest.Capt
     assert code == 0
     record = json.loads(text)
     assert record["passed"]
-    assert set(record["largest_relative_difference"]) == {"keras", "tfjs wasm", "tfjs cpu"}
+    runtimes = {"keras", "tfjs wasm", "tfjs cpu", "tfjs wasm, layers model"}
+    assert set(record["largest_relative_difference"]) == runtimes
     assert max(record["largest_relative_difference"].values()) < record["tolerance"]
 
 

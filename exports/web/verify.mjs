@@ -7,18 +7,12 @@
  * is null when an output holds a value that is not finite, which JSON cannot write. Exits with 1 and one sentence on
  * stderr when the artifact cannot be replayed at all.
  */
-import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { statSync } from 'node:fs';
+
+import { ReplayError, compare, firstLine, importTensorflow, readJson, readModel, readTensor } from './files.mjs';
 
 const BACKENDS = ['wasm', 'cpu'];
 const TIMED_RUNS = 5;
-const BYTES_PER_VALUE = { bool: 1, uint8: 1, uint16: 2, float16: 2, float32: 4, int32: 4 };
-
-/** A mistake in what the caller asked for or in the artifact; its text is the whole explanation. */
-class ReplayError extends Error {}
-
-const firstLine = (error) => String(error?.message ?? error).split('\n', 1)[0];
-const count = (shape) => shape.reduce((product, side) => product * side, 1);
 
 function parseArguments(argv) {
   const folders = [];
@@ -39,36 +33,6 @@ function parseArguments(argv) {
   return { folder: folders[0], backends: backends.length > 0 ? [...new Set(backends)] : BACKENDS };
 }
 
-async function importTensorflow() {
-  try {
-    const { default: tf } = await import('@tensorflow/tfjs');
-    await import('@tensorflow/tfjs-backend-wasm');
-    return tf;
-  } catch (error) {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND') throw error;
-    throw new ReplayError("TensorFlow.js is not installed beside verify.mjs. Run 'npm ci' in the folder of verify.mjs.");
-  }
-}
-
-function readBytes(folder, path) {
-  if (typeof path !== 'string') throw new ReplayError(`The manifest of ${folder} names a file by ${JSON.stringify(path)}.`);
-  try {
-    return readFileSync(join(folder, path));
-  } catch (error) {
-    const reason = error.code === 'ENOENT' ? 'is missing' : `cannot be read (${error.code})`;
-    throw new ReplayError(`File ${path} of artifact ${folder} ${reason}. Publish the model again.`);
-  }
-}
-
-function readJson(folder, path) {
-  const text = readBytes(folder, path).toString('utf8');
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new ReplayError(`File ${path} of artifact ${folder} is not JSON (${firstLine(error)}). Publish the model again.`);
-  }
-}
-
 function readManifest(folder) {
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) {
     throw new ReplayError(`${folder} is not a folder. Give the folder that holds an artifact's manifest.json.`);
@@ -86,62 +50,6 @@ function readManifest(folder) {
     );
   }
   return manifest;
-}
-
-/** Values of one golden file. Copies, because a typed array needs an aligned start, which a pooled buffer lacks. */
-function readGolden(folder, { path, shape, dtype }, expectedDtype) {
-  if (dtype !== expectedDtype) throw new ReplayError(`File ${path} is declared as ${dtype}; it has to be ${expectedDtype}.`);
-  const bytes = readBytes(folder, path);
-  const expected = count(shape) * BYTES_PER_VALUE[dtype];
-  if (bytes.length !== expected) {
-    throw new ReplayError(
-      `File ${path} of artifact ${folder} has ${bytes.length} bytes; shape [${shape}] takes ${expected}. Publish the model again.`,
-    );
-  }
-  if (dtype === 'uint8') return Float32Array.from(bytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return Float32Array.from({ length: count(shape) }, (_, i) => view.getFloat32(4 * i, true));
-}
-
-function readModel(folder, topologyPath) {
-  const topology = readJson(folder, topologyPath);
-  if (topology?.format !== 'graph-model' || !Array.isArray(topology.weightsManifest)) {
-    throw new ReplayError(`${topologyPath} of artifact ${folder} is not a TF.js graph model. Publish the model again.`);
-  }
-  const base = join(topologyPath, '..');
-  const weightSpecs = topology.weightsManifest.flatMap((group) => group.weights);
-  const shards = topology.weightsManifest.flatMap((group) => group.paths).map((path) => readBytes(folder, join(base, path)));
-  const weightData = Buffer.concat(shards);
-  // TF.js turns a short buffer into wrong numbers for some dtypes instead of refusing it.
-  const expected = weightSpecs
-    .map(({ shape, dtype, quantization }) => count(shape) * BYTES_PER_VALUE[quantization?.dtype ?? dtype])
-    .reduce((sum, size) => sum + size, 0);
-  if (weightData.length !== expected) {
-    throw new ReplayError(
-      `The weight files of artifact ${folder} have ${weightData.length} bytes; ${topologyPath} declares ${expected}. ` +
-        'Publish the model again.',
-    );
-  }
-  return {
-    modelTopology: topology.modelTopology,
-    signature: topology.signature,
-    userDefinedMetadata: topology.userDefinedMetadata,
-    format: topology.format,
-    weightSpecs,
-    weightData: weightData.buffer.slice(weightData.byteOffset, weightData.byteOffset + weightData.length),
-  };
-}
-
-function compare(actual, expected) {
-  let difference = 0;
-  let largest = 0;
-  for (let i = 0; i < expected.length; i++) {
-    const distance = Math.abs(actual[i] - expected[i]);
-    if (!Number.isFinite(distance)) return { max_abs_difference: null, max_abs_expected: null };
-    difference = Math.max(difference, distance);
-    largest = Math.max(largest, Math.abs(expected[i]));
-  }
-  return { max_abs_difference: difference, max_abs_expected: largest };
 }
 
 /** Runs the model once on `input` and returns { name: { shape, values } } with nothing left in the backend's memory. */
@@ -194,11 +102,11 @@ async function main() {
   const { folder, backends } = parseArguments(process.argv.slice(2));
   const { model, input, outputs, golden } = readManifest(folder);
   const [low, high] = input.value_range;
-  const inputValues = readGolden(folder, golden.input, 'uint8').map((byte) => (byte / 255) * (high - low) + low);
+  const inputValues = readTensor(folder, golden.input, 'uint8').map((byte) => (byte / 255) * (high - low) + low);
   const expected = {};
   for (const { name } of outputs) {
     const { shape } = golden.outputs[name];
-    expected[name] = { shape, values: readGolden(folder, golden.outputs[name], 'float32') };
+    expected[name] = { shape, values: readTensor(folder, golden.outputs[name], 'float32') };
   }
   const artifacts = readModel(folder, model.topology);
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 
 import zoo
-from exports.graph_model import TOPOLOGY_FILE, WEIGHTS_FILE, read_graph_weights, write_graph_model
+from exports.graph_model import read_graph_weights, write_graph_model
 from exports.network import export_network
 from exports.quantize import quantize_weights
 from exports.topology import slim
 from exports.verify import replay_in_node
+from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
 from tuner.training import predict
 from zoo._budget import footprint
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import zoo
-from exports.graph_model import WEIGHTS_FILE
 from exports.load import load_artifact
 from exports.manifest import MANIFEST_FILE, read_manifest
+from exports.weights import WEIGHTS_FILE
 
 
 @pytest.fixture
