@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,9 @@ from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._options import add_model_options, model_options
 
+LOOPBACK = "127.0.0.1"
+DEFAULT_PORT = 8_170
+MAX_PORT = 65_535
 PRECISIONS = ("uint8", "uint16", "float16", "float32")
 
 
@@ -153,6 +158,26 @@ def _demo(arguments: argparse.Namespace) -> None:
     emit(arguments, records, f"{_summary(rows, records)}\n\nnext: .venv/bin/zoo find --store {store}")
 
 
+def _serve(arguments: argparse.Namespace) -> None:
+    from exports.serve import open_server
+    from zoo.catalog import default_store, read_catalog
+
+    store = arguments.store or default_store()
+    read_catalog(store)
+    with open_server(store, host=arguments.host, port=arguments.port) as (server, address):
+        emit(arguments, {"address": address, "store": str(store)}, f"{address} shows {store}; Ctrl-C ends it.")
+        sys.stdout.flush()
+        with contextlib.suppress(KeyboardInterrupt):  # the usual end
+            server.serve_forever()
+
+
+def port(text: str) -> int:
+    """Read the number of a port, for argparse."""
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port from 0 to {MAX_PORT}")
+    return int(text)
+
+
 def add_commands(commands: Any) -> None:
     """Register the commands that ship models; named in the entry point group `zoo.commands`."""
     publishing = add_command(
@@ -256,6 +281,24 @@ def add_commands(commands: Any) -> None:
         commands, "demo", _demo, "make one small model per task on generated pictures", ["zoo demo"], uses_keras=True
     )
     showing.add_argument("--folder", type=Path, default=Path("build/demo"), metavar="DIR", help="default %(default)s")
+
+    serving = add_command(
+        commands,
+        "serve",
+        _serve,
+        "show a store in the browser: gallery, camera, recognition",
+        ["zoo serve", "zoo serve build/demo/store --port 8080"],
+    )
+    serving.add_argument("store", nargs="?", type=Path, metavar="STORE", help="default: POCKET_ZOO_STORE or ./store")
+    serving.add_argument(
+        "--port", type=port, default=DEFAULT_PORT, metavar="N", help="default %(default)s; 0 takes any"
+    )
+    serving.add_argument(
+        "--host",
+        default=LOOPBACK,
+        metavar="ADDRESS",
+        help="default %(default)s, this machine alone; browsers open the camera and check hashes there or over https",
+    )
 
 
 def _add_precision_option(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 from exports.topology import INPUT_NODE
 from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
 from zoo._errors import BadArtifact
-from zoo._specs import ClassHead, EmbeddingHead, GridHead, ModelSpec
+from zoo._specs import FACE_RECOGNITION, ClassHead, EmbeddingHead, GridHead, ModelSpec
+from zoo.tasks.alignment import template
 from zoo.tasks.grid import ENCODING
 
 SCHEMA = "pocket-zoo/manifest/1"
@@ -93,6 +94,7 @@ def build_manifest(
             "value_range": list(spec.inputs.value_range),
             "resize": spec.inputs.resize,
             "pad_value": spec.inputs.pad_value,
+            **({"alignment": template()} if spec.task == FACE_RECOGNITION else {}),
         },
         "outputs": [{"name": name, "shape": list(shape)} for name, shape in outputs.items()],
         "decode": _decode_rule(spec),

@@ -13,8 +13,9 @@ import pytest
 
 import zoo
 from exports.load import load_artifact
-from exports.manifest import MANIFEST_FILE, read_manifest
+from exports.manifest import MANIFEST_FILE, build_manifest, read_manifest
 from exports.weights import WEIGHTS_FILE
+from zoo.tasks.alignment import template
 
 
 @pytest.fixture
@@ -52,6 +53,24 @@ def test_holds_all_that_a_page_needs(artifact: Path) -> None:
     assert metric["pictures"] > 0
     assert manifest["training"]["batch_size"] in (8, 16)
     assert manifest["version"].startswith(manifest["created"][:10].replace("-", ""))
+
+
+def test_a_recognizer_says_where_aligned_landmarks_lie(artifact: Path) -> None:
+    spec = zoo.get("mobilefacenet_025_112")
+    manifest = build_manifest(
+        spec,
+        folder=artifact,
+        options={},
+        labels=[],
+        outputs={"embedding": (128,)},
+        precision="uint8",
+        golden={},
+        metrics=[],
+        training={},
+        created="2026-01-01T00:00:00+00:00",
+    )
+    assert set(manifest["input"]["alignment"]) == set(zoo.FACE_KEYPOINTS)
+    assert manifest["input"]["alignment"] == template()
 
 
 def test_every_file_is_listed_with_its_hash(artifact: Path) -> None:

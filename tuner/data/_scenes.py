@@ -13,10 +13,7 @@ from tuner.data._faces import body, head
 from tuner.data._people import Identity, draw_identity, draw_look
 from tuner.data._scenery import ZOOM, background, clutter, finish
 from tuner.data._shapes import Placement, Shape, extent, hsv, paint, place
-
-ALIGNED_PX = 112
-ALIGNED_LANDMARKS_PX = np.array([(38.3, 51.7), (73.5, 51.5), (56.0, 71.7), (41.5, 92.4), (70.7, 92.2)])
-"""Where the landmarks lie in an aligned face picture: the template of the ArcFace family of recognizers."""
+from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
 
 _TRIES = 30
 _MAX_OVERLAP = 0.12
@@ -99,7 +96,7 @@ def animal_portrait(generator: np.random.Generator, kind: str) -> Scene:
 
 def face_portrait(identity: Identity, generator: np.random.Generator) -> Scene:
     """One face aligned to the template by its landmarks, as a detector would align it: with small errors."""
-    scene = Scene(ALIGNED_PX, ALIGNED_PX)
+    scene = Scene(TEMPLATE_SIDE_PX, TEMPLATE_SIDE_PX)
     shapes, landmarks = head(identity, draw_look(generator, identity))
     placement = _align(landmarks + generator.normal(0, 0.02, landmarks.shape))
     scene.behind += place(body(identity), placement)
@@ -111,12 +108,8 @@ def face_portrait(identity: Identity, generator: np.random.Generator) -> Scene:
 
 def _align(landmarks: np.ndarray) -> Placement:
     """Find the similarity that takes landmarks (5, 2) closest to the template, by least squares."""
-    source = landmarks @ (1, 1j)
-    target = ALIGNED_LANDMARKS_PX @ (1, 1j)
-    centred = source - source.mean()
-    factor = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
-    shift = target.mean() - factor * source.mean()
-    return Placement(float(shift.real), float(shift.imag), float(abs(factor)), float(np.angle(factor)))
+    (cosine, _, x), (sine, _, y) = fit_similarity(landmarks, TEMPLATE_PX)
+    return Placement(float(x), float(y), math.hypot(cosine, sine), math.atan2(sine, cosine))
 
 
 def _empty(generator: np.random.Generator) -> Scene:

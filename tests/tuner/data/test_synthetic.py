@@ -12,8 +12,9 @@ import pytest
 from tuner.data import open_dataset
 from tuner.data._faces import head
 from tuner.data._people import draw_identity, draw_look
-from tuner.data._scenes import ALIGNED_LANDMARKS_PX, _align
+from tuner.data._scenes import _align
 from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, TASKS
+from zoo.tasks.alignment import TEMPLATE_PX
 
 DETECTION = (FACE_DETECTION, OBJECT_DETECTION)
 
@@ -135,8 +136,8 @@ def test_people_are_on_one_side_only() -> None:
 
 
 def test_alignment_inverts_a_similarity() -> None:
-    turned = ALIGNED_LANDMARKS_PX @ np.array([[0.6, 0.8], [-0.8, 0.6]]) * 0.02 + (3, -2)
-    np.testing.assert_allclose(_align(turned).apply(turned), ALIGNED_LANDMARKS_PX, atol=1e-6)
+    turned = TEMPLATE_PX @ np.array([[0.6, 0.8], [-0.8, 0.6]]) * 0.02 + (3, -2)
+    np.testing.assert_allclose(_align(turned).apply(turned), TEMPLATE_PX, atol=1e-6)
 
 
 def test_classes_are_balanced() -> None:

@@ -1,0 +1,136 @@
+/**
+ * Reads a manifest. What decides how a picture becomes an answer, and which files may be fetched, is checked here; all
+ * the rest is passed on as it came.
+ */
+import { Checker, parseJson } from './check.js';
+import { TASKS, type DecodeRule, type FileRecord, type InputSpec, type Manifest } from './contract.js';
+import { ZooError } from './errors.js';
+import { numAnchors } from './grid.js';
+
+export const SCHEMA = 'pocket-zoo/manifest/1';
+export const BOX_ENCODING = 'centre-log-size';
+/** No honest artifact has a larger file; a larger claim is refused before anything is fetched. */
+export const MAX_FILE_BYTES = 64_000_000;
+const MAX_SIDE = 4_096;
+const MAX_ENTRIES = 10_000;
+
+/** Read and check a manifest. `document` names it in errors. Throws ZooError for anything not understood or unsafe. */
+export function parseManifest(bytes: Uint8Array, document: string): Manifest {
+  const check = new Checker(document);
+  const raw = check.object(parseJson(bytes, document), 'its whole');
+  if (raw.schema !== SCHEMA) {
+    throw new ZooError(`${document} has schema ${JSON.stringify(raw.schema)}; this page reads '${SCHEMA}'. Update it.`);
+  }
+  const outputs = check.list(raw.outputs, 'outputs', (value, where) => {
+    const output = check.object(value, where);
+    const shape = check.list(output.shape, `${where}.shape`, (side, at) => check.whole(side, at, 1, MAX_FILE_BYTES));
+    return { name: check.text(output.name, `${where}.name`), shape };
+  });
+  const model = check.object(raw.model, 'model');
+  check.oneOf(model.format, 'model.format', ['tfjs-graph-model']);
+  const manifest: Manifest = {
+    ...raw,
+    name: check.text(raw.name, 'name'),
+    version: check.text(raw.version, 'version'),
+    task: check.oneOf(raw.task, 'task', TASKS),
+    model: {
+      ...model,
+      topology: check.text(model.topology, 'model.topology'),
+      bytes: check.whole(model.bytes, 'model.bytes', 1, MAX_FILE_BYTES),
+    },
+    input: checkInput(check, raw.input),
+    outputs,
+    decode: checkDecode(check, raw.decode),
+    labels: check.list(raw.labels, 'labels', (label, where) => check.text(label, where)),
+    files: checkFiles(check, raw.files),
+  };
+  checkShapes(check, manifest);
+  return manifest;
+}
+
+function checkInput(check: Checker, value: unknown): InputSpec {
+  const input = check.object(value, 'input');
+  check.oneOf(input.channel_order, 'input.channel_order', ['rgb']);
+  const [low, high] = check.list(input.value_range, 'input.value_range', (one, where) => check.number(one, where));
+  if (!(low < high)) check.fail('input.value_range', input.value_range, 'two rising numbers');
+  const fraction = (one: unknown, where: string) => check.number(one, where, 0, 1);
+  const alignment = Object.entries(check.object(input.alignment ?? {}, 'input.alignment')).map(([name, point]) => {
+    const [x, y] = check.list(point, `input.alignment.${name}`, fraction);
+    return [name, [x, fraction(y, `input.alignment.${name}[1]`)]] as const;
+  });
+  return {
+    node: check.text(input.node, 'input.node'),
+    height: check.whole(input.height, 'input.height', 1, MAX_SIDE),
+    width: check.whole(input.width, 'input.width', 1, MAX_SIDE),
+    channels: check.oneOf(input.channels, 'input.channels', [1, 3] as const),
+    value_range: [low, high],
+    resize: check.oneOf(input.resize, 'input.resize', ['letterbox', 'stretch'] as const),
+    pad_value: check.whole(input.pad_value, 'input.pad_value', 0, 255),
+    ...(input.alignment ? { alignment: Object.fromEntries(alignment) as Record<string, [number, number]> } : {}),
+  };
+}
+
+function checkDecode(check: Checker, value: unknown): DecodeRule {
+  const rule = check.object(value, 'decode');
+  const kind = check.oneOf(rule.kind, 'decode.kind', ['grid', 'embedding', 'classes'] as const);
+  if (kind === 'classes') return { kind };
+  if (kind === 'embedding') return { kind, size: check.whole(rule.size, 'decode.size', 1, MAX_ENTRIES) };
+  check.oneOf(rule.box_encoding, 'decode.box_encoding', [BOX_ENCODING]);
+  check.oneOf(rule.score, 'decode.score', ['sigmoid']);
+  const strides = check.list(rule.strides, 'decode.strides', (one, where) => check.whole(one, where, 1, MAX_SIDE));
+  const side = (one: unknown, where: string) => check.number(one, where, 1e-6, MAX_SIDE);
+  const sides = check.list(rule.anchor_sides, 'decode.anchor_sides', (one, where) => check.list(one, where, side));
+  if (sides.length !== strides.length) check.fail('decode.anchor_sides', sides, `${strides.length} lists, one per stride`);
+  return {
+    kind,
+    strides,
+    anchor_sides: sides,
+    keypoints: check.list(rule.keypoints, 'decode.keypoints', (one, where) => check.text(one, where)),
+    score_threshold: check.number(rule.score_threshold, 'decode.score_threshold', 0, 1),
+    iou_threshold: check.number(rule.iou_threshold, 'decode.iou_threshold', 0, 1),
+    max_detections: check.whole(rule.max_detections, 'decode.max_detections', 1, MAX_ENTRIES),
+  };
+}
+
+function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
+  const files = Object.entries(check.object(value, 'files')).map(([path, record]) => {
+    checkPath(check, path);
+    const { bytes, sha256 } = check.object(record, `files['${path}']`);
+    return [
+      path,
+      {
+        bytes: check.whole(bytes, `files['${path}'].bytes`, 0, MAX_FILE_BYTES),
+        sha256: check.text(sha256, `files['${path}'].sha256`, /^[0-9a-f]{64}$/),
+      },
+    ] as const;
+  });
+  return Object.fromEntries(files);
+}
+
+/** Refuse a path that could leave the folder it is joined to, in any spelling that a URL knows. */
+export function checkPath(check: Checker, path: string): string {
+  const isPlain = /^[A-Za-z0-9._-]+(\/[A-Za-z0-9._-]+)*$/.test(path) && !path.split('/').some((part) => /^\.+$/.test(part));
+  if (!isPlain) {
+    throw new ZooError(`${check.document} names '${path}', which points outside the artifact. Do not use it.`);
+  }
+  return path;
+}
+
+/** The outputs have to be those that the decode rule reads, in the shapes that follow from it. */
+function checkShapes(check: Checker, { decode, input, labels, outputs }: Manifest): void {
+  const expected: Record<string, number[]> = {};
+  if (decode.kind === 'grid') {
+    const anchors = numAnchors(decode, input);
+    expected.class_logits = [anchors, labels.length];
+    expected.box_offsets = [anchors, 4];
+    if (decode.keypoints.length > 0) expected.keypoint_offsets = [anchors, 2 * decode.keypoints.length];
+  } else if (decode.kind === 'embedding') {
+    expected.embedding = [decode.size];
+  } else {
+    expected.class_logits = [labels.length];
+  }
+  const found = Object.fromEntries(outputs.map(({ name, shape }) => [name, shape]));
+  for (const [name, shape] of Object.entries(expected)) {
+    if (String(found[name]) !== String(shape)) check.fail(`shape of output ${name}`, found[name] ?? null, `[${shape}]`);
+  }
+}

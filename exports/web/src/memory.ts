@@ -1,0 +1,12 @@
+/** What TensorFlow.js holds at the moment, for pages that show it. */
+import * as tf from '@tensorflow/tfjs-core';
+
+export interface Memory {
+  tensors: number;
+  bytes: number;
+}
+
+export function memory(): Memory {
+  const { numTensors, numBytes } = tf.memory();
+  return { tensors: numTensors, bytes: numBytes };
+}

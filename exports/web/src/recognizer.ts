@@ -1,0 +1,18 @@
+/** Turns faces into embeddings, which lie close together for one person. */
+import { alignFace } from './align.js';
+import type { Point } from './contract.js';
+import { LoadedModel } from './model.js';
+import type { Source } from './source.js';
+
+export class Recognizer extends LoadedModel {
+  readonly kind = 'recognizer';
+
+  /**
+   * Embedding of a face, of length 1. With the `landmarks` of a detection, the face is first cut out of the picture and
+   * turned upright; without, the picture is taken to show one aligned face.
+   */
+  async embed(face: Source, landmarks?: Record<string, Point>): Promise<Float32Array> {
+    const aligned = landmarks === undefined ? face : alignFace(face, landmarks, this.manifest.input);
+    return (await this.run(aligned)).embedding;
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * The same models in a Web Worker: the page keeps its 60 frames per second while they compute. A call copies the
+ * picture into an ImageBitmap and hands that over; the worker opens the store, checks and keeps files by itself.
+ */
+import type { Entry, Query } from './catalog.js';
+import type { Classification } from './classifier.js';
+import type { Manifest, Point } from './contract.js';
+import type { Detection, DetectOptions } from './detector.js';
+import { ZooError } from './errors.js';
+import type { Memory } from './memory.js';
+import { sourceSize, type Source } from './source.js';
+import { openZoo, type Zoo, type ZooOptions } from './zoo.js';
+import type { Answer, Loaded, Order } from './worker_messages.js';
+
+/** A model that computes in the worker. Of its calls, those are good that its `kind` has. */
+export interface WorkerModel {
+  readonly kind: Loaded['kind'];
+  readonly name: string;
+  readonly version: string;
+  readonly manifest: Manifest;
+  readonly backend: string;
+  detect(source: Source, options?: DetectOptions): Promise<Detection[]>;
+  embed(source: Source, landmarks?: Record<string, Point>): Promise<Float32Array>;
+  classify(source: Source): Promise<Classification[]>;
+  dispose(): Promise<void>;
+}
+
+export interface WorkerZoo {
+  readonly entries: readonly Entry[];
+  find(query?: Query): Entry[];
+  load(reference: string): Promise<WorkerModel>;
+  /** What TensorFlow.js holds in the worker. */
+  memory(): Promise<Memory>;
+  /** End the worker and all its models. */
+  dispose(): void;
+}
+
+/** Open a store in a worker of its own. `onNotice` stays in the page. */
+export async function createWorkerZoo(url: string | URL, options: ZooOptions = {}): Promise<WorkerZoo> {
+  const zoo = await openZoo(url, options);
+  const worker = new Worker(new URL('./worker_entry.js', import.meta.url), { type: 'module', name: 'pocket-zoo' });
+  const line = new Line(worker);
+  const { onNotice, ...sent } = options;
+  const wasmPath = new URL(options.wasmPath ?? './', document.baseURI).href;
+  await line.ask({ open: new URL(url, document.baseURI).href, options: { ...sent, wasmPath } });
+  return {
+    entries: zoo.entries,
+    find: (query) => zoo.find(query),
+    load: async (reference) => workerModel(line, (await line.ask({ load: reference })) as Loaded, zoo),
+    memory: async () => (await line.ask({ memory: true })) as Memory,
+    dispose: () => {
+      line.close();
+      zoo.dispose();
+    },
+  };
+}
+
+async function workerModel(line: Line, loaded: Loaded, zoo: Zoo): Promise<WorkerModel> {
+  const { id, kind, reference, backend } = loaded;
+  const manifest = await zoo.manifest(zoo.resolve(reference));
+  const call = async (method: 'detect' | 'embed' | 'classify', source: Source, argument?: unknown) => {
+    sourceSize(source);
+    const picture = await createImageBitmap(source);
+    return line.ask({ call: method, id, picture, argument }, [picture]);
+  };
+  return {
+    kind,
+    backend,
+    manifest,
+    name: manifest.name,
+    version: manifest.version,
+    detect: async (source, options) => (await call('detect', source, options)) as Detection[],
+    embed: async (source, landmarks) => (await call('embed', source, landmarks)) as Float32Array,
+    classify: async (source) => (await call('classify', source)) as Classification[],
+    dispose: async () => void (await line.ask({ dispose: id })),
+  };
+}
+
+/** Questions to a worker and its answers, matched by number. */
+class Line {
+  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: ZooError): void }>();
+  private asked = 0;
+
+  constructor(private readonly worker: Worker) {
+    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
+      const caller = this.waiting.get(data.number);
+      this.waiting.delete(data.number);
+      if (data.error === undefined) caller?.resolve(data.value);
+      else caller?.reject(new ZooError(data.error));
+    };
+    worker.onerror = (event) => this.fail(`The worker broke (${event.message ?? 'it could not be loaded'}). Open the store again.`);
+  }
+
+  ask(order: Order, transfer: Transferable[] = []): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      this.waiting.set(++this.asked, { resolve, reject });
+      this.worker.postMessage({ ...order, number: this.asked }, transfer);
+    });
+  }
+
+  close(): void {
+    this.worker.terminate();
+    this.fail('The worker was ended. Open the store again.');
+  }
+
+  private fail(sentence: string): void {
+    for (const { reject } of this.waiting.values()) reject(new ZooError(sentence));
+    this.waiting.clear();
+  }
+}

@@ -1,0 +1,25 @@
+/** What page and worker say to each other. */
+import type { Model, ZooOptions } from './zoo.js';
+
+export type Order =
+  | { open: string; options: Omit<ZooOptions, 'onNotice'> }
+  | { load: string }
+  | { call: 'detect' | 'embed' | 'classify'; id: number; picture: ImageBitmap; argument?: unknown }
+  | { dispose: number }
+  | { memory: true };
+
+export type Numbered = Order & { number: number };
+
+export interface Answer {
+  number: number;
+  value?: unknown;
+  /** One sentence, where the order could not be followed. */
+  error?: string;
+}
+
+export interface Loaded {
+  id: number;
+  reference: string;
+  kind: Model['kind'];
+  backend: string;
+}

@@ -1,0 +1,123 @@
+/** A store of published models, as a page sees it: what there is, and loading it. */
+import { BACKENDS, type Backend } from './backends.js';
+import { NO_CACHE, openCache } from './cache.js';
+import { findEntries, parseCatalog, resolve, type Catalog, type Entry, type Query } from './catalog.js';
+import type { Classifier } from './classifier.js';
+import type { Manifest } from './contract.js';
+import type { Detector } from './detector.js';
+import { ZooError, reason } from './errors.js';
+import { Files } from './files.js';
+import { parseManifest } from './manifest.js';
+import type { Recognizer } from './recognizer.js';
+import { parseTopology, weightBytes } from './topology.js';
+
+/** A catalogue or a manifest is a few kilobytes; this many are refused. */
+const MAX_DOCUMENT_BYTES = 4_000_000;
+
+export interface ZooOptions {
+  /** Back ends of TensorFlow.js to try, in this order; left out, webgpu, webgl, wasm, cpu. */
+  backends?: readonly Backend[];
+  /** Address of the folder that holds the wasm files of TensorFlow.js; left out, the page's own. */
+  wasmPath?: string;
+  /** Keep files in IndexedDB, so that the next visit needs no network; true unless told otherwise. */
+  cache?: boolean;
+  /** Hears sentences about what did not work but does no harm, such as a full storage. */
+  onNotice?: (sentence: string) => void;
+}
+
+export type Model = Detector | Recognizer | Classifier;
+
+export class Zoo {
+  constructor(
+    private readonly base: URL,
+    private readonly catalog: Catalog,
+    private readonly files: Files,
+    private readonly options: ZooOptions,
+  ) {}
+
+  /** Every published version. */
+  get entries(): readonly Entry[] {
+    return this.catalog.entries;
+  }
+
+  /** Of each model the newest version that fits; best score first, then fewest bytes. */
+  find(query: Query = {}): Entry[] {
+    return findEntries(this.catalog.entries, query);
+  }
+
+  /** The entry that 'name', 'name@latest', 'name@alias' or 'name@version' means. */
+  resolve(reference: string): Entry {
+    return resolve(this.catalog, reference);
+  }
+
+  /** The checked manifest of an entry. */
+  async manifest(entry: Entry): Promise<Manifest> {
+    const url = this.urlOf(entry, 'manifest.json');
+    const bytes = await this.files.get(url, entry.manifest_sha256, MAX_DOCUMENT_BYTES);
+    const manifest = parseManifest(bytes, url.pathname);
+    if (manifest.name !== entry.name || manifest.version !== entry.version || manifest.task !== entry.task) {
+      throw new ZooError(`${url} describes ${manifest.name}@${manifest.version}, not ${entry.name}@${entry.version}. Publish again.`);
+    }
+    return manifest;
+  }
+
+  /** One file of an artifact, checked against the manifest. */
+  async file(entry: Entry, manifest: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
+    if (!Object.hasOwn(manifest.files, path)) {
+      throw new ZooError(`${entry.path} lists no hash for '${path}', so it cannot be trusted. Publish the model again.`);
+    }
+    const { bytes, sha256 } = manifest.files[path];
+    return this.files.get(this.urlOf(entry, path), sha256, bytes, true);
+  }
+
+  /**
+   * Load 'name', 'name@latest', 'name@alias' or 'name@version', checking every hash. The type says what comes back:
+   * `load<Detector>(...)`; its `kind` tells at run time.
+   */
+  async load<M extends Model = Model>(reference: string): Promise<M> {
+    const entry = this.resolve(reference);
+    const tensorflow = import('./load.js'); // fetched while the files are
+    const manifest = await this.manifest(entry);
+    const document = `${entry.path}/${manifest.model.topology}`;
+    const topology = parseTopology(await this.file(entry, manifest, manifest.model.topology), document);
+    const paths = topology.weightsManifest.flatMap((group) => group.paths);
+    const shards = await Promise.all(paths.map((path) => this.file(entry, manifest, path)));
+    const weights = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
+    shards.reduce((at, shard) => (weights.set(shard, at), at + shard.length), 0);
+    const expected = weightBytes(topology, document);
+    if (weights.length !== expected) {
+      throw new ZooError(`The weights of ${entry.path} have ${weights.length} bytes; ${document} tells of ${expected}. Publish again.`);
+    }
+    const { loadModel } = await tensorflow;
+    const { backends = BACKENDS, wasmPath = './' } = this.options;
+    return (await loadModel(manifest, topology, weights.buffer, backends, new URL(wasmPath, pageAddress()).href)) as M;
+  }
+
+  /** Close the storage. Loaded models stay good; dispose of each by itself. */
+  dispose(): void {
+    this.files.close();
+  }
+
+  private urlOf(entry: Entry, path: string): URL {
+    return new URL(`${entry.path}/${path}`, this.base);
+  }
+}
+
+/** Open the store at an address, its folder with `catalog.json`. Throws ZooError when there is none. */
+export async function openZoo(url: string | URL, options: ZooOptions = {}): Promise<Zoo> {
+  const base = new URL(url, pageAddress());
+  if (!base.pathname.endsWith('/')) base.pathname += '/';
+  const notice = options.onNotice ?? (() => {});
+  const cache = options.cache === false ? NO_CACHE : await openCache().catch((error: unknown) => {
+    notice(`This browser offers no storage (${reason(error)}), so every visit downloads again.`);
+    return NO_CACHE;
+  });
+  const files = new Files(cache, notice);
+  const address = new URL('catalog.json', base);
+  const catalog = parseCatalog(await files.getLatest(address, MAX_DOCUMENT_BYTES), address.pathname);
+  return new Zoo(base, catalog, files, options);
+}
+
+function pageAddress(): string {
+  return globalThis.document?.baseURI ?? globalThis.location.href;
+}

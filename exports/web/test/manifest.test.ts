@@ -1,0 +1,135 @@
+/** What is refused before anything is fetched or run. */
+import { describe, expect, it } from 'vitest';
+import { findEntries, parseCatalog, resolve } from '../src/catalog.js';
+import { parseManifest } from '../src/manifest.js';
+import { parseTopology, weightBytes } from '../src/topology.js';
+
+const HASH = 'a'.repeat(64);
+const MANIFEST = {
+  schema: 'pocket-zoo/manifest/1',
+  name: 'tiny',
+  version: '1',
+  task: 'face-detection',
+  model: { format: 'tfjs-graph-model', topology: 'model.json', bytes: 10 },
+  input: {
+    node: 'image', height: 16, width: 16, channels: 3, channel_order: 'rgb', value_range: [0, 1], resize: 'letterbox', pad_value: 114,
+  },
+  outputs: [{ name: 'class_logits', shape: [4, 1] }, { name: 'box_offsets', shape: [4, 4] }],
+  decode: {
+    kind: 'grid', box_encoding: 'centre-log-size', strides: [8], anchor_sides: [[1]], keypoints: [], score: 'sigmoid',
+    score_threshold: 0.3, iou_threshold: 0.4, max_detections: 10,
+  },
+  labels: ['face'],
+  files: { 'model.json': { bytes: 5, sha256: HASH }, 'golden/input.bin': { bytes: 5, sha256: HASH } },
+  metrics: [{ name: 'ap50', value: 0.5 }],
+};
+
+const bytes = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+const withFile = (path: string, record: object = { bytes: 1, sha256: HASH }) => ({ files: { [path]: record } });
+
+describe('a manifest', () => {
+  it('passes facts on that decide nothing', () => {
+    const manifest = parseManifest(bytes(MANIFEST), 'm');
+    expect(manifest.metrics).toEqual(MANIFEST.metrics);
+    expect(manifest.decode).toMatchObject({ kind: 'grid', strides: [8] });
+  });
+
+  it.each<[string, object | string, string]>([
+    ['of another schema', { schema: 'pocket-zoo/manifest/9' }, "this page reads 'pocket-zoo/manifest/1'"],
+    ['that is no JSON', '{"schema', 'not readable JSON'],
+    ['that is a list', '[]', 'has to be an object'],
+    ['with a path upwards', withFile('../secret'), 'points outside'],
+    ['with a path upwards inside', withFile('a/../../secret'), 'points outside'],
+    ['with an encoded path upwards', withFile('%2e%2e/secret'), 'points outside'],
+    ['with a path upwards by backslash', withFile('..\\secret'), 'points outside'],
+    ['with an absolute path', withFile('/etc/passwd'), 'points outside'],
+    ['with another host', withFile('//evil.example/x'), 'points outside'],
+    ['with another origin', withFile('https://evil.example/x'), 'points outside'],
+    ['with a data address', withFile('data:text/plain,x'), 'points outside'],
+    ['with a query', withFile('model.json?x'), 'points outside'],
+    ['with an oversize file', withFile('big.bin', { bytes: 1e12, sha256: HASH }), 'a number from 0 to 64000000'],
+    ['with a size in words', withFile('odd.bin', { bytes: 'many', sha256: HASH }), 'a whole number'],
+    ['with a hash that is none', withFile('odd.bin', { bytes: 1, sha256: 'x' }), 'a text like'],
+    ['with an unknown task', { task: 'mind-reading' }, 'one of face-detection'],
+    ['with an unknown decode rule', { decode: { kind: 'magic' } }, 'one of grid'],
+    ['with another box encoding', { decode: { ...MANIFEST.decode, box_encoding: 'corners' } }, 'centre-log-size'],
+    ['with other shapes than its grid', { outputs: [{ name: 'class_logits', shape: [5, 1] }] }, '[4,1]'],
+    ['without an output', { outputs: [MANIFEST.outputs[0]] }, '[4,4]'],
+    ['with two labels for one', { labels: ['a', 'b'] }, '[4,2]'],
+    ['with a falling value range', { input: { ...MANIFEST.input, value_range: [1, 0] } }, 'two rising numbers'],
+    ['with no input size', { input: { ...MANIFEST.input, height: 0 } }, 'a number from 1'],
+    ['with a stride of zero', { decode: { ...MANIFEST.decode, strides: [0] } }, 'a number from 1'],
+    ['without files', { files: null }, 'files, which has to be an object'],
+  ])('%s is refused with a sentence', (_, change, message) => {
+    const spoiled = typeof change === 'string' ? change : { ...MANIFEST, ...change };
+    expect(() => parseManifest(bytes(spoiled), 'm')).toThrow(message);
+  });
+});
+
+describe('a topology', () => {
+  const weights = (weight: object) => ({
+    modelTopology: {},
+    weightsManifest: [{ paths: ['weights.bin'], weights: [{ name: 'w', shape: [2, 3], dtype: 'float32', ...weight }] }],
+  });
+
+  it.each([
+    [{}, 24],
+    [{ quantization: { dtype: 'uint8', scale: 1, min: 0 } }, 6],
+    [{ shape: [] }, 4],
+    [{ dtype: 'int32', shape: [0] }, 0],
+  ])('%j takes %i bytes', (weight, expected) => {
+    expect(weightBytes(parseTopology(bytes(weights(weight)), 't'), 't')).toBe(expected);
+  });
+
+  it('refuses what it cannot count', () => {
+    const count = (weight: object) => weightBytes(parseTopology(bytes(weights(weight)), 't'), 't');
+    expect(() => count({ dtype: 'float8' })).toThrow('one of bool');
+    expect(() => count({ shape: [-1] })).toThrow('a number from 0');
+    const shard = { modelTopology: {}, weightsManifest: [{ paths: ['../weights.bin'], weights: [] }] };
+    expect(() => parseTopology(bytes(shard), 't')).toThrow('points outside');
+  });
+});
+
+const ENTRY = {
+  name: 'a', version: '1', task: 'face-detection', path: 'a/1', bytes: 100, gzip_bytes: 50, input_size: [16, 16],
+  labels: ['face'], metric: 'ap50', score: 0.5, metric_data: 'x', precision: 'uint8', created: '2026-01-01', manifest_sha256: HASH,
+};
+
+describe('a catalogue', () => {
+  const catalog = (models: object[], rest: object = {}) =>
+    parseCatalog(bytes({ schema: 'pocket-zoo/catalog/1', models, ...rest }), 'c');
+  const full = catalog(
+    [
+      ENTRY,
+      { ...ENTRY, version: '2', created: '2026-02-01', bytes: 300, score: 0.9 },
+      { ...ENTRY, name: 'b', task: 'face-gate', score: null },
+      { ...ENTRY, name: 'c', score: 0.5, bytes: 90 },
+    ],
+    { aliases: { a: { stable: '1' } } },
+  );
+  const names = (query: object) => findEntries(full.entries, query).map(({ name, version }) => `${name}@${version}`);
+
+  it('finds the newest that fits, best first, then smallest', () => {
+    expect(names({})).toEqual(['a@2', 'c@1', 'b@1']);
+    expect(names({ maxBytes: 200 })).toEqual(['c@1', 'a@1', 'b@1']);
+    expect(names({ minMetric: 0.6 })).toEqual(['a@2']);
+    expect(names({ task: 'face-gate' })).toEqual(['b@1']);
+    expect(() => names({ task: 'faces' })).toThrow("Unknown task 'faces'");
+  });
+
+  it('resolves names, versions and aliases', () => {
+    expect(['a', 'a@latest', 'a@1', 'a@stable'].map((one) => resolve(full, one).version)).toEqual(['2', '2', '1', '1']);
+    expect(() => resolve(full, 'd')).toThrow('published: a, b, c');
+    expect(() => resolve(full, 'a@9')).toThrow("no version '9'");
+    expect(() => resolve(full, 'a@constructor')).toThrow('no version');
+  });
+
+  it.each([
+    [{ path: '../../etc' }, 'points outside'],
+    [{ path: 'https://evil.example/a' }, 'points outside'],
+    [{ manifest_sha256: '' }, 'a text like'],
+    [{ bytes: -1 }, 'a number from 1'],
+  ])('with %j is refused', (change, message) => {
+    expect(() => catalog([{ ...ENTRY, ...change }])).toThrow(message);
+  });
+});
