@@ -25,6 +25,9 @@ MARK_FILE = ".seen"
 FORWARDED = ("KERAS_BACKEND", "POCKET_ZOO_CACHE", "PYTHONPATH")
 """Variables of the driver that workers need as well."""
 
+QUIET = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_enable_metrics_collection": "0"}
+"""Keep Ray from writing tips, and from complaining that its dashboard is not there."""
+
 
 class OnRay:
     """Runs trials as Ray tasks. `address` is 'local', 'auto' or ray://HOST:PORT; resources are those of one trial.
@@ -45,6 +48,8 @@ class OnRay:
 
     def start(self, bench: Bench, folder: Path, on_images: Callable[[int], None]) -> None:
         ray, threads = self._ray, str(self._cpus)
+        for name, value in QUIET.items():
+            os.environ.setdefault(name, value)
         variables = {name: os.environ[name] for name in FORWARDED if name in os.environ}
         variables |= {"TF_NUM_INTRAOP_THREADS": threads, "TF_NUM_INTEROP_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
         if not ray.is_initialized():

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 
-MOST_CURVES = 20
-"""Beyond the best so many trials, curves hide one another."""
+MOST_CURVES, MOST_NUMBERS = 20, 60
+"""Beyond the best so many trials, curves hide one another; beyond so many, numbers do."""
 
 
 def sweep_figures(records: Sequence[Record], metric: str) -> dict[str, Figure]:
@@ -42,7 +42,8 @@ def search_map(records: Sequence[Record], metric: str) -> Figure:
         place = (record["learning_rate"], record["batch_size"])
         if record["status"] == "failed":
             axes.scatter(*place, marker="x", color="tab:red", s=60)
-        axes.annotate(f" {record['trial']}", place, fontsize=7)
+        if len(records) <= MOST_NUMBERS:
+            axes.annotate(f" {record['trial']}", place, fontsize=7)
     axes.set(title=f"Search: colour is {metric}", xlabel="learning rate", ylabel="batch size", xscale="log")
     axes.set_yscale("log", base=2)
     figure.colorbar(points, ax=axes, label=metric)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from simulated import Simulated
 
 import zoo
 from tuner import sweep
@@ -171,3 +172,24 @@ def test_an_unfinished_run_is_a_sentence(tmp_path: Path) -> None:
         RunFolder.open(tmp_path)
     with pytest.raises(zoo.ZooError, match="There is no run folder"):
         RunFolder.open(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("oracle", ["random", "grid"])
+def test_workers_and_their_order_change_neither_trials_nor_winner(oracle: str, tmp_path: Path) -> None:
+    results = [
+        sweep(
+            "pebble_cls_48",
+            out=tmp_path / f"{workers}",
+            executor=Simulated(workers, seed=workers),
+            **{**QUICK, "oracle": oracle, "trials": 60, "space": Space(batch_sizes=(8, 16, 64))},
+        )
+        for workers in (1, 7, 100)
+    ]
+    one, *others = [[{**trial, "known": 0} for trial in result.trials] for result in results]
+    assert len(one) == {"random": 60, "grid": 15}[oracle]
+    assert any(trial["status"] == "failed" for trial in one)
+    assert all(other == one for other in others)
+    assert len({(result.score, result.learning_rate) for result in results}) == 1
+    known = [json.loads(line)["known"] for line in (results[1].folder / "proposals.jsonl").read_text().splitlines()]
+    assert known[:8] == [0] * 7 + [known[7]]
+    assert known == sorted(known)
