@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import mmap
 import os
 import shutil
 import tempfile
@@ -124,6 +125,13 @@ def build_rows(folder: Path, key: str, count: int, inputs: ImageSpec, fill: Call
             return rows  # the mapping stays valid although its file is about to lose its name
         shrink(folder, keep=key)
     return rows
+
+
+def let_go(images: np.ndarray) -> None:
+    """Give the memory of mapped pixels back to the system, which writes them to their file; of others, keep it."""
+    mapping = getattr(images, "_mmap", None)
+    if mapping is not None:
+        mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def shrink(folder: Path, keep: str, max_bytes: int | None = None) -> None:

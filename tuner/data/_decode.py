@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from tuner.data._annotations import check_bad_share
-from tuner.data._cache import Rows, build_rows, cache_key, read_rows
+from tuner.data._cache import Rows, build_rows, cache_key, let_go, read_rows
 from tuner.data._types import Decoded, Sample
 from zoo._errors import BadImage
 from zoo._specs import ImageSpec
@@ -95,6 +95,7 @@ def _fill(
                     sizes_px.append(size_px)
                 if progress is not None:
                     progress(row + 1, len(samples))
+            let_go(images)
     check_bad_share(len(skipped), len(samples), skipped)
     return Rows(images, kept, sizes_px, skipped)
 

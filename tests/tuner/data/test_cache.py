@@ -13,7 +13,7 @@ import pytest
 from _builders import write_coco, write_picture
 
 from tuner.data import Decoded, Sample, cache_folder, decode, open_dataset
-from tuner.data._cache import cache_key, shrink
+from tuner.data._cache import cache_key, let_go, shrink
 from tuner.data._pictures import read_picture
 from zoo._specs import ImageSpec
 
@@ -168,3 +168,13 @@ def test_the_folder_can_be_named_or_turned_off(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.delenv("POCKET_ZOO_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cache_folder() == tmp_path / "pocket-zoo" / "pictures"
+
+
+def test_memory_given_back_keeps_the_pixels(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 64, 3), np.uint8)
+    mapped = np.lib.format.open_memmap(tmp_path / "images.npy", mode="w+", dtype=np.uint8, shape=pixels.shape)
+    mapped[:] = pixels
+    let_go(mapped)
+    let_go(pixels)
+    np.testing.assert_array_equal(mapped, pixels)
+    np.testing.assert_array_equal(np.load(tmp_path / "images.npy"), pixels)
