@@ -60,21 +60,21 @@ class Loaded:
     findings: list[Finding] = field(default_factory=list)
     bad_pictures: list[str] = field(default_factory=list)
 
-    def note(self, kind: str, file: Path | str, sentence: str) -> None:
-        """Note something wrong with an annotation; a fault is left out."""
+    def report(self, kind: str, file: Path | str, sentence: str) -> None:
+        """Record something wrong with an annotation; a fault is left out."""
         if len(sentence) > MAX_SENTENCE:
             sentence = f"{sentence[: MAX_SENTENCE - 200]} ... {sentence[-190:]}"
         self.findings.append(Finding(kind, str(file), sentence))
 
     def skip_picture(self, kind: str, file: Path | str, sentence: str) -> None:
-        """Note a picture that is left out; counts towards the share that makes the whole data set bad."""
-        self.note(kind, file, sentence)
+        """Record a picture that is left out; counts towards the share that makes the whole data set bad."""
+        self.report(kind, file, sentence)
         self.bad_pictures.append(sentence)
 
     def unknown_class(self, source: Path, name: object, known: Sequence[str]) -> None:
-        """Note an annotation of a class that is not declared; `open_dataset` refuses the first."""
+        """Record an annotation of a class that is not declared; `open_dataset` refuses the first."""
         shown = name if isinstance(name, str) else brief(name)
-        self.note(
+        self.report(
             "unknown-class",
             source,
             f"{source} uses the class '{shown}', which is not declared. Known classes: {listing(known)}. "
@@ -84,14 +84,14 @@ class Loaded:
     def place_box(
         self, source: Path, picture: str, xyxy: Sequence[float], size_px: tuple[int, int]
     ) -> tuple[float, float, float, float] | None:
-        """Clip a box in pixels to its picture of (height, width), or note why it is left out and return None."""
+        """Clip a box in pixels to its picture of (height, width), or record why it is left out and return None."""
         placed = clip_box(xyxy, *size_px)
         if isinstance(placed, BoxFault):
-            self.note(placed.kind, source, f"{source}: a box of '{picture}' {placed.reason}; the box is left out.")
+            self.report(placed.kind, source, f"{source}: a box of '{picture}' {placed.reason}; the box is left out.")
             return None
         beyond = max(abs(given - kept) for given, kept in zip(xyxy, placed, strict=True))
         if beyond > MAX_BEYOND_PX:
-            self.note("clipped", source, f"{source}: a box of '{picture}' reaches {beyond:.0f} pixels beyond it.")
+            self.report("clipped", source, f"{source}: a box of '{picture}' reaches {beyond:.0f} pixels beyond it.")
         return placed
 
 

@@ -132,8 +132,8 @@ def _drop_strays(document: dict[str, Any], path: Path, loaded: Loaded) -> None:
     for part in _PARTS:
         strays = [entry for entry in document[part] if not isinstance(entry, dict)]
         for stray in strays:
-            note = loaded.skip_picture if part == "images" else loaded.note
-            note("malformed", path, f"{path}: the entry {brief(stray)} of '{part}' is not an object; it is left out.")
+            tell = loaded.skip_picture if part == "images" else loaded.report
+            tell("malformed", path, f"{path}: the entry {brief(stray)} of '{part}' is not an object; it is left out.")
         if strays:
             document[part] = [entry for entry in document[part] if isinstance(entry, dict)]
 
@@ -173,16 +173,16 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
     left_out = {_key(entry.get("id")) for entry in document["images"]} - set(pictures)
     seen: set[tuple[str, str]] = set()
     for annotation in document["annotations"]:
-        _note_repeated(annotation, path, seen, loaded)
+        _report_repeated(annotation, path, seen, loaded)
         name, image = names.get(_key(annotation.get("category_id"))), _key(annotation.get("image_id"))
         if name is None or name not in loaded.labels:
-            _note_class(annotation, name, path, names, loaded)
+            _report_class(annotation, name, path, names, loaded)
         elif image in pictures:
             box = _box(annotation, path, pictures[image], loaded.labels.index(name), loaded)
             if box is not None:
                 boxes_of.setdefault(image, []).append(box)
         elif image not in left_out:
-            loaded.note(
+            loaded.report(
                 "unknown-picture",
                 path,
                 f"{path}: an annotation names the image id {brief(annotation.get('image_id'))}, which is not among "
@@ -212,17 +212,17 @@ def _name(category: dict[str, Any]) -> str:
     return str(name) if _is_id(name) else ""
 
 
-def _note_repeated(annotation: dict[str, Any], path: Path, seen: set[tuple[str, str]], loaded: Loaded) -> None:
+def _report_repeated(annotation: dict[str, Any], path: Path, seen: set[tuple[str, str]], loaded: Loaded) -> None:
     identifier = _key(annotation.get("id"))
     if identifier in seen and _is_id(annotation.get("id")):
-        loaded.note("repeated-id", path, f"{path}: the annotation id {brief(annotation['id'])} occurs twice.")
+        loaded.report("repeated-id", path, f"{path}: the annotation id {brief(annotation['id'])} occurs twice.")
     seen.add(identifier)
 
 
-def _note_class(
+def _report_class(
     annotation: dict[str, Any], name: str | None, path: Path, names: dict[tuple[str, str], str], loaded: Loaded
 ) -> None:
-    """Note an annotation whose category is not declared, or declared and not among the labels."""
+    """Record an annotation whose category is not declared, or declared and not among the labels."""
     if name is not None:
         loaded.unknown_class(path, name, loaded.labels)
         return
@@ -258,7 +258,7 @@ def _box(annotation: dict[str, Any], path: Path, picture: _Picture, class_index:
     corner_and_size = numbers(annotation.get("bbox"), 4)
     if corner_and_size is None:
         sentence = f"{path}: a box of '{name}' is not a list of four numbers; the box is left out."
-        loaded.note("malformed", path, sentence)
+        loaded.report("malformed", path, sentence)
         return None
     x, y, width, height = corner_and_size
     placed = loaded.place_box(path, name, (x, y, x + width, y + height), size_px)
@@ -275,7 +275,7 @@ def _keypoints(annotation: dict[str, Any], path: Path, name: str, loaded: Loaded
     if triplets is None or not count:
         if values and count:
             sentence = f"{path}: the keypoints of '{name}' are not {3 * count} numbers; they count as unknown."
-            loaded.note("malformed", path, sentence)
+            loaded.report("malformed", path, sentence)
         return np.full((count, 2), np.nan, np.float32)
     points = np.array(triplets, np.float32).reshape(count, 3)
     is_known = (points[:, 2] > 0) & np.isfinite(points).all(axis=1)

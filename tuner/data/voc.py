@@ -118,7 +118,7 @@ def _box(found: ElementTree.Element, path: Path, name: str, size_px: tuple[int, 
     corners = numbers([_text(found, f"bndbox/{corner}") for corner in _CORNERS], 4)
     if corners is None:
         sentence = f"{path}: a box of '{name}' lacks one of its four corner numbers; the box is left out."
-        loaded.note("malformed", path, sentence)
+        loaded.report("malformed", path, sentence)
         return None
     placed = loaded.place_box(path, name, corners, size_px)
     if placed is None:

@@ -120,7 +120,7 @@ def _box(face: str, path: Path, name: str, size_px: tuple[int, int], loaded: Loa
     values = numbers(words, len(words))
     if values is None or not _SHORTEST <= len(values) <= _LONGEST:
         sentence = f"{path}: for '{name}', the line '{face[:40]}' is not x, y, width, height, ...; it is left out."
-        loaded.note("malformed", path, sentence)
+        loaded.report("malformed", path, sentence)
         return None
     x, y, width, height = values[:4]
     placed = loaded.place_box(path, name, (x, y, x + width, y + height), size_px)

@@ -151,7 +151,7 @@ def _box(line: str, text: Path, key: str, size_px: tuple[int, int], names: _Name
     is_polygon = not names.landmark_values and len(words) >= 7 and len(words) % 2 == 1
     if values is None or not (len(words) == wanted or is_polygon) or values[0] % 1:
         expected = f"{wanted} numbers: class, x, y, width, height" + (" and landmarks" if wanted > 5 else "")
-        loaded.note("malformed", text, f"{text}: the line '{line.strip()[:40]}' is not {expected}; it is left out.")
+        loaded.report("malformed", text, f"{text}: the line '{line.strip()[:40]}' is not {expected}; it is left out.")
         return None
     label = names.classes.get(int(values[0]))
     if label is None or label not in loaded.labels:
