@@ -18,15 +18,20 @@ from zoo._options import add_model_options, model_options
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8_170
 MAX_PORT = 65_535
-PRECISIONS = ("uint8", "uint16", "float16", "float32")
+PRECISIONS = ("auto", "uint8", "uint16", "float16", "float32")
+TOLERANCE_POINTS = 0.3
 
 
 def _publish(arguments: argparse.Namespace) -> None:
     from exports.publish import publish
     from exports.run import published_row
 
-    done = publish(arguments.run_folder, arguments.store, precision=arguments.precision, data=arguments.data)
-    text = f"{table([published_row(done)])}\n\nartifact: {done.folder}\nnext:     zoo verify {done.folder}"
+    done = publish(arguments.run_folder, arguments.store, data=arguments.data, **_precision_arguments(arguments))
+    groups = [{**row, "damage": f"{100 * row['damage']:.3f} %"} for row in done.quantization]
+    text = (
+        f"{table(groups)}\n\n{table([published_row(done)])}\n\n"
+        f"artifact: {done.folder}\nnext:     zoo verify {done.folder}"
+    )
     emit(arguments, done.record(), text)
 
 
@@ -133,7 +138,7 @@ def _run(arguments: argparse.Namespace) -> None:
         row, record = run_model(
             model,
             store=arguments.store,
-            precision=arguments.precision,
+            precision=_precision_arguments(arguments),
             options=options[model],
             **sweep_arguments(arguments, model),
         )
@@ -302,4 +307,24 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_precision_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--precision", choices=PRECISIONS, default="uint8", help="of kernels (default uint8)")
+    parser.add_argument(
+        "--precision", choices=PRECISIONS, default="auto", help="of kernels; auto (default) measures what each needs"
+    )
+    parser.add_argument(
+        "--smallest", action="store_true", help="fewest levels that keep the metric: smallest with gzip"
+    )
+    parser.add_argument(
+        "--tolerance",
+        type=float,
+        default=TOLERANCE_POINTS,
+        metavar="POINTS",
+        help="what auto and --smallest may take from the metric, of 100 (default %(default)s)",
+    )
+
+
+def _precision_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {
+        "precision": arguments.precision,
+        "smallest": arguments.smallest,
+        "tolerance": arguments.tolerance / 100,
+    }

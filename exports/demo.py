@@ -36,7 +36,6 @@ def run_demo(folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         run_model(
             show.model,
             store=folder / "store",
-            precision="uint8",
             data="synthetic",
             trials=TRIALS,
             epochs=show.epochs,

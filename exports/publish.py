@@ -13,6 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from exports.calibration import TOLERANCE, calibrate
 from exports.evaluate import Measurement, measure, open_labelled
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
@@ -20,17 +21,21 @@ from exports.layers_model import FOLDER, named_variables, read_layers_model, wri
 from exports.load import Loaded, load_artifact, load_target
 from exports.manifest import MANIFEST_FILE, MODEL_FILES, build_manifest
 from exports.network import export_network
+from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
 from exports.store import commit, staging
 from exports.weights import TOPOLOGY_FILE
 from tuner.runs import RunFolder
 from tuner.training import predict
-from zoo._budget import check_written
-from zoo._errors import BadArtifact
+from zoo._budget import PRECISION_BYTES, check_written
+from zoo._errors import BadArtifact, ZooError, unknown
 from zoo._files import write_atomically
 from zoo._specs import EmbeddingHead
 
-DEFAULT_PRECISION = "uint8"
+DEFAULT_PRECISION = "auto"
+SMALLEST = "smallest"
+MIXED = "mixed"
+"""How an artifact's precision is called when its tensors have several."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,12 @@ class Published:
     manifest: Mapping[str, Any]
     before: Measurement
     after: Measurement
+
+    @property
+    def quantization(self) -> list[dict[str, Any]]:
+        """A row per kind of tensor and precision: tensors, bytes and damage."""
+        groups: list[dict[str, Any]] = self.manifest["model"]["quantization"]["groups"]
+        return groups
 
     def record(self) -> dict[str, Any]:
         """Return plain values for JSON."""
@@ -53,30 +64,50 @@ class Published:
             "gzip_bytes": self.manifest["model"]["gzip_bytes"],
             "before": self.before.record(),
             "after": self.after.record(),
+            "quantization": self.manifest["model"]["quantization"],
         }
 
 
-def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data: str | None = None) -> Published:
+def publish(
+    run: Path,
+    store: Path,
+    *,
+    precision: str = DEFAULT_PRECISION,
+    smallest: bool = False,
+    tolerance: float = TOLERANCE,
+    data: str | None = None,
+) -> Published:
     """Publish the winner of a run into a store.
 
-    The metric is measured on the run's validation pictures; `data` names their place where it has moved since.
-    Raises ZooError when the run is not finished, the files outgrow the model's budget, or the artifact does not load
-    back to the same answers; the store is then as it was.
+    With `precision` "auto" each tensor gets the fewest bytes that keep the metric within `tolerance`, a share, and with
+    `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. The metric is
+    measured on the run's validation pictures; `data` names their place where it has moved since. Raises ZooError when
+    the run is not finished, the files outgrow the model's budget, the metric cannot be kept, or the artifact does not
+    load back to the same answers; the store is then as it was.
     """
+    check_choice(precision, smallest, tolerance)
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
     labelled = open_labelled(source, data, format=source.trained_format)
     before = measure(source, labelled)
     network = export_network(source.network)
-    weights = quantize_weights(
-        {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}, precision
-    )
+    calibration = calibrate(source, network, labelled, before.value, tolerance)
+    if precision != DEFAULT_PRECISION:
+        weights = quantize_weights(calibration.values, precision)
+    else:
+        weights = choose_smallest(calibration) if smallest else choose_auto(calibration)
+    quantization = {
+        "method": SMALLEST if smallest else precision,
+        "tolerance": tolerance if precision == DEFAULT_PRECISION else None,
+        "output_error": calibration.error(weights),
+        "groups": summary(network, weights, calibration),
+    }
     labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     with staging(store) as folder:
         write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
         check_written(source.spec, sum((folder / name).stat().st_size for name in MODEL_FILES))
-        quantized = replace(source, network=network, precision=precision)
+        quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
         after = measure(quantized, labelled)
         pictures = golden_pictures(source.spec)
         outputs = predict(network, pictures, source.spec.inputs)
@@ -86,7 +117,8 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
             options=winner["options"],  # with those that the sweep chose
             labels=labels,
             outputs={name: values.shape[1:] for name, values in outputs.items()},
-            precision=precision,
+            precision=quantized.precision,
+            quantization=quantization,
             trainable=_write_trainable(source.network, folder, winner["options"], labels),
             golden=write_golden(folder, pictures, outputs),
             metrics=[after.record(), {**before.record(), "name": f"{before.name}_before_quantization"}],
@@ -106,6 +138,17 @@ def publish(run: Path, store: Path, *, precision: str = DEFAULT_PRECISION, data:
         _check_trains_on(folder, source.network)
         place = commit(folder, store, manifest)
     return Published(place, manifest, before, after)
+
+
+def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tolerance: float = TOLERANCE) -> None:
+    """Raise ZooError before any work for a choice that contradicts itself."""
+    known = (DEFAULT_PRECISION, *PRECISION_BYTES)
+    if precision not in known:
+        raise unknown("precision", precision, known, f"Precisions are: {', '.join(known)}.")
+    if smallest and precision != DEFAULT_PRECISION:
+        raise ZooError(f"--smallest chooses the precision of each tensor itself. Leave out --precision {precision}.")
+    if not 0 <= tolerance < 1:
+        raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
 
 
 def _write_trainable(

@@ -15,6 +15,10 @@ from zoo._budget import PRECISION_BYTES
 from zoo._errors import BadArtifact, unknown
 
 LEVELS: Mapping[str, int] = {"uint8": 255, "uint16": 65_535}
+"""Largest number that an affine type stores: the number of steps in its range."""
+SEARCH_SAMPLE = 8_192
+DRAWN_IN = tuple(index / 16 for index in range(17))
+"""Shares of half the range that one end is moved by."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,14 @@ class Quantized:
         return {"dtype": "float16"} if self.precision == "float16" else {}
 
 
-def quantize(values: np.ndarray, precision: str) -> Quantized:
-    """Quantize one float32 tensor over its own range, rounding to the nearest level.
+def quantize(
+    values: np.ndarray, precision: str, *, levels: int | None = None, limits: tuple[float, float] | None = None
+) -> Quantized:
+    """Quantize one float32 tensor, rounding to the nearest level.
 
-    A constant tensor keeps its value exactly. Raises UnknownName for a precision that TF.js cannot read,
-    BadArtifact for weights that are not finite or outgrow float16.
+    Affine types divide `limits`, by default the tensor's own range, into `levels` steps, by default as many as the type
+    can count; values beyond are clipped. A constant tensor keeps its value exactly. Raises UnknownName for a precision
+    that TF.js cannot read, BadArtifact for weights that are not finite or outgrow float16.
     """
     if precision not in PRECISION_BYTES:
         raise unknown("precision", precision, PRECISION_BYTES, f"Precisions are: {', '.join(PRECISION_BYTES)}.")
@@ -55,12 +62,47 @@ def quantize(values: np.ndarray, precision: str) -> Quantized:
         if not np.isfinite(stored).all():
             raise BadArtifact("A weight is too large for float16. Publish with --precision uint16 or float32.")
         return Quantized(stored, precision)
-    low, high = float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+    low, high = limits or own_range(values)
     if not low < high:
         return Quantized(np.zeros(values.shape, precision), precision, 1.0, low if values.size else 0.0)
-    low, scale = _short(low), _short((high - low) / LEVELS[precision])
-    levels = np.rint((values.astype(np.float64) - low) / scale)
-    return Quantized(np.clip(levels, 0, LEVELS[precision]).astype(precision), precision, scale, low)
+    steps = min(levels or LEVELS[precision], LEVELS[precision])
+    low, scale = _short(low), _short((high - low) / steps)
+    return Quantized(_nearest(values, low, scale, steps).astype(precision), precision, scale, low)
+
+
+def own_range(values: np.ndarray) -> tuple[float, float]:
+    """Return the smallest and the largest value; an empty tensor has none."""
+    return float(values.min(initial=np.inf)), float(values.max(initial=-np.inf))
+
+
+def best_limits(values: np.ndarray, importance: np.ndarray, levels: int) -> tuple[float, float]:
+    """Return the range whose rounding and clipping do the least damage: the sum of importance · error².
+
+    Shapes: values and importance alike. Each end is drawn in by up to half, one after the other; judged on a sample of
+    a large tensor, but never worse than the tensor's own range on the whole.
+    """
+    low, high = own = own_range(values)
+    if not low < high:
+        return own
+    every = -(-values.size // SEARCH_SAMPLE)
+    sample, weight = values.ravel()[::every].astype(np.float64), importance.ravel()[::every]
+
+    def damage(limits: tuple[float, float]) -> float:
+        scale = (limits[1] - limits[0]) / levels
+        error = _nearest(sample, limits[0], scale, levels) * scale + limits[0] - sample
+        return float((weight * np.square(error)).sum())
+
+    low = min((low + share * (high - low) / 2 for share in DRAWN_IN), key=lambda end: damage((end, high)))
+    high = min((high - share * (high - low) / 2 for share in DRAWN_IN), key=lambda end: damage((low, end)))
+    if every == 1 or (low, high) == own:
+        return low, high
+    sample, weight = values.ravel().astype(np.float64), importance.ravel()
+    return min(own, (low, high), key=damage)
+
+
+def _nearest(values: np.ndarray, low: float, scale: float, levels: int) -> np.ndarray:
+    """Return the whole numbers from 0 to `levels` that are worth most nearly `values`."""
+    return np.clip(np.rint((values.astype(np.float64) - low) / scale), 0, levels)
 
 
 def _short(value: float) -> float:

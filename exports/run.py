@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from exports.pictures import draw_findings
-from exports.publish import Published, publish
+from exports.publish import Published, check_choice, publish
 from exports.verify import verify
 from tuner import sweep
 from tuner.data import SYNTHETIC
@@ -15,12 +16,16 @@ from zoo._errors import BadArtifact
 
 
 def run_model(
-    model: str, *, store: Path, precision: str, **sweep_options: Any
+    model: str, *, store: Path, precision: Mapping[str, Any] | None = None, **sweep_options: Any
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sweep, publish and verify one model; return its table row and its record. Raises ZooError where a step fails."""
+    """Sweep, publish and verify one model; return its table row and its record.
+
+    `precision` holds the arguments of `publish` that choose it. Raises ZooError where a step fails.
+    """
+    check_choice(**(precision or {}))
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
-    done = publish(result.folder, store, precision=precision)
+    done = publish(result.folder, store, **(precision or {}))
     data, format = sweep_options["data"] or SYNTHETIC, sweep_options.get("format")
     picture = draw_findings(done.folder, data, result.folder / "findings.png", format)
     print(f"{model}: verifying {done.folder}", file=sys.stderr)

@@ -48,7 +48,7 @@ def test_holds_all_that_a_page_needs(artifact: Path) -> None:
     shapes = {output["name"]: output["shape"] for output in manifest["outputs"]}
     assert shapes == {"class_logits": [525, 1], "box_offsets": [525, 4], "keypoint_offsets": [525, 10]}
     metric = manifest["metrics"][0]
-    assert (metric["name"], metric["precision"], metric["split"]) == ("ap50", "uint8", "val")
+    assert (metric["name"], metric["precision"], metric["split"]) == ("ap50", "mixed", "val")
     assert metric["data_sha256"]
     assert metric["pictures"] > 0
     assert manifest["training"]["batch_size"] in (8, 16)

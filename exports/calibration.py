@@ -1,0 +1,95 @@
+"""What a choice of precision is judged by: expected damage, measured output error, measured metric."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import keras
+import numpy as np
+
+from exports.evaluate import Labelled, measure
+from exports.load import Loaded
+from exports.quantize import LEVELS, Quantized, best_limits, quantize
+from exports.sensitivity import calibration_pictures, output_error, sensitivities
+from tuner.progress import Progress
+from tuner.training import predict
+from zoo._budget import footprint
+
+TOLERANCE = 0.003
+"""What quantization may take from the metric, 0.3 points."""
+TOPOLOGY_RESERVE = 1.1
+"""The topology's bytes are predicted to a tenth."""
+
+Weights = dict[str, Quantized]
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What a choice is judged by.
+
+    `values` are the float32 weights by path and `importance` how much each matters, of the same shapes. `error`
+    measures the output error of a choice, `metric` its metric; `before` is the metric in float32, `tolerance` what may
+    be lost of it, and `max_bytes` what the weights may weigh.
+    """
+
+    values: Mapping[str, np.ndarray]
+    importance: Mapping[str, np.ndarray]
+    error: Callable[[Weights], float]
+    metric: Callable[[Weights], float]
+    before: float
+    max_bytes: int
+    tolerance: float = TOLERANCE
+
+    def damage(self, path: str, tensor: Quantized) -> float:
+        """Return the expected mean squared move of the outputs, in units of their spread."""
+        error = tensor.dequantized().astype(np.float64) - self.values[path]
+        return float((self.importance[path] * np.square(error)).sum())
+
+    def quantized(self, path: str, levels: int, *, is_searched: bool) -> Quantized:
+        """Round one tensor to so many levels in the narrowest type for them, over its own or the best range."""
+        precision = "uint8" if levels <= LEVELS["uint8"] else "uint16"
+        values, importance = self.values[path], self.importance[path]
+        limits = best_limits(values, importance, levels) if is_searched else None
+        return quantize(values, precision, levels=levels, limits=limits)
+
+    def keeps_the_metric(self, weights: Weights) -> bool:
+        return self.metric(weights) >= self.before - self.tolerance
+
+
+def size_of(weights: Mapping[str, Quantized]) -> int:
+    """Return the bytes that the stored weights have."""
+    return sum(tensor.stored.nbytes for tensor in weights.values())
+
+
+def calibrate(
+    source: Loaded, network: keras.Model, labelled: Labelled, before: float, tolerance: float = TOLERANCE
+) -> Calibration:
+    """Prepare to judge precisions of `network`, the exported one of `source`, on labelled pictures.
+
+    Judging leaves the judged weights in `network`.
+    """
+    inputs = source.spec.inputs
+    pictures = calibration_pictures(labelled.pictures.images, inputs)
+    expected = predict(network, pictures, inputs)
+    values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
+
+    def give(weights: Weights) -> None:
+        for variable in network.variables:
+            variable.assign(weights[variable.path].dequantized())
+
+    def error(weights: Weights) -> float:
+        give(weights)
+        return output_error(predict(network, pictures, inputs), expected)
+
+    def metric(weights: Weights) -> float:
+        give(weights)
+        with Progress("measuring a precision", len(labelled.pictures), unit="img") as progress:
+            value = measure(replace(source, network=network), labelled).value
+            progress.advance(len(labelled.pictures))
+        return value
+
+    with Progress("weighing the weights", unit="pass") as progress:
+        importance = sensitivities(network, pictures, inputs, progress=progress.update_to)
+    max_bytes = source.spec.max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
+    return Calibration(values, importance, error, metric, before, max_bytes, tolerance)
