@@ -6,18 +6,18 @@ VENV := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check lock clean python npm chromium
+.PHONY: help demo test slow check web pages lock clean python npm chromium
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
 
-demo: python npm  ## sweep, publish and verify one small model per task
+demo: python pages  ## sweep, publish and verify one small model per task
 	@$(VENV)/zoo demo
 
-test: check npm chromium  ## check, then run the tests (about nine minutes after the set-up)
+test: check web chromium  ## check, then run the tests (about nine minutes after the set-up)
 	@$(VENV)/python -m pytest -q
 
-slow: python npm chromium  ## run the slow tests
+slow: python pages chromium  ## run the slow tests
 	@$(VENV)/python -m pytest -q -m slow
 
 check: python  ## lint, format and types
@@ -25,11 +25,17 @@ check: python  ## lint, format and types
 	@$(VENV)/ruff format --check --quiet . || { echo "Some files are not formatted; '$(VENV)/ruff format .' does it." >&2; exit 1; }
 	@$(VENV)/mypy --no-error-summary
 
+web: pages  ## types and unit tests of the page's scripts
+	@cd exports/web && npm run --silent check
+
+pages: npm  ## build the pages that 'zoo serve' shows
+	@scripts/setup pages
+
 lock:  ## resolve the dependencies anew and write constraints.txt
 	@scripts/setup lock
 
 clean:  ## remove what the set-up and the tests made
-	rm -rf .venv .setup exports/web/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .setup exports/web/node_modules exports/web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
 python npm chromium:
 	@scripts/setup $@

@@ -63,8 +63,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(self), microphone=()",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # pages ask again, and files of models are kept by their hash anyway
 }
+ASSETS_PREFIX = "assets/"
+"""Built files that bear a hash or a version in their name, so that browsers may keep them for good."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif (content := self.site.read(path)) is None:
             self._answer(HTTPStatus.NOT_FOUND, b"There is nothing at this address.\n", ".txt")
         else:
-            self._answer(HTTPStatus.OK, content, Path(path or "index.html").suffix)
+            caching = "max-age=31536000, immutable" if path.startswith(ASSETS_PREFIX) else "no-cache"
+            self._answer(HTTPStatus.OK, content, Path(path or "index.html").suffix, caching)
 
     do_HEAD = do_GET
 
@@ -120,10 +122,11 @@ class _Handler(BaseHTTPRequestHandler):
         host = urlsplit(f"//{self.headers.get('Host', '')}").hostname
         return not self.site.is_local or (host is not None and is_loopback(host))
 
-    def _answer(self, status: HTTPStatus, content: bytes, suffix: str) -> None:
+    def _answer(self, status: HTTPStatus, content: bytes, suffix: str, caching: str = "no-store") -> None:
         self.send_response(status)
         for name, value in HEADERS.items():
             self.send_header(name, value)
+        self.send_header("Cache-Control", caching)
         self.send_header("Content-Type", CONTENT_TYPES.get(suffix, DEFAULT_CONTENT_TYPE))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -6,11 +6,15 @@ import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+
+from exports.serve import open_server
 
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM_FLAGS = (
@@ -23,7 +27,12 @@ CHROMIUM_FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # A generated film in place of a camera, allowed without asking.
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
 )
+LOOPBACK = "127.0.0.1"
+READY_TIMEOUT_MS = 120_000  # for a page to load and run its first model on a busy machine
 
 
 def find_chromium() -> str:
@@ -80,3 +89,49 @@ def launch() -> Iterator[Browser]:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def gallery(store: Path) -> Iterator[str]:
+    """Serve the built pages and a store as 'zoo serve' does. Yields the address, which ends with a slash."""
+    with open_server(store, host=LOOPBACK, port=0) as (server, address):
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield address
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@dataclass
+class Watched:
+    """A page and what it did: requests to other hosts, and anything that the browser reported as an error."""
+
+    page: Page
+    strangers: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    def check(self) -> None:
+        assert self.strangers == []
+        assert self.errors == []
+
+
+def watch(page: Page, address: str) -> Watched:
+    """Note what a page asks and reports from now on; `Watched.check` fails where that is not as it should be."""
+    watched = Watched(page)
+    own = urlsplit(address).netloc
+
+    def note_request(url: str) -> None:
+        parts = urlsplit(url)
+        if parts.scheme in ("http", "https", "ws", "wss") and parts.netloc != own:
+            watched.strangers.append(url)
+
+    def note_console(message: ConsoleMessage) -> None:
+        if message.type == "error" and not message.location["url"].endswith("/favicon.ico"):
+            watched.errors.append(message.text)
+
+    page.on("request", lambda request: note_request(request.url))
+    page.on("pageerror", lambda error: watched.errors.append(str(error)))
+    page.on("console", note_console)
+    return watched

@@ -82,6 +82,14 @@ def test_gives_pages_store_and_samples(path: str, content_type: str, server: Thr
     assert ask(server, path, "HEAD")[2] == b""
 
 
+def test_browsers_keep_for_good_only_what_has_a_version_in_its_name(server: ThreadingHTTPServer) -> None:
+    caching = {
+        path: ask(server, path)[1]["Cache-Control"] for path in ("/", "/assets/x.js", "/store/catalog.json", "/no")
+    }
+    assert caching["/assets/x.js"].endswith("immutable")
+    assert (caching["/"], caching["/store/catalog.json"], caching["/no"]) == ("no-cache", "no-cache", "no-store")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -36,11 +36,21 @@ function hasFastWebgl(): boolean {
   return found !== null;
 }
 
+/** TensorFlow.js gives up one start when another begins, so each waits for the one before. */
+let before: Promise<unknown> = Promise.resolve();
+
 /**
  * Start the first of `wanted` that works here and return its name. One that already runs is used again.
  * Throws ZooError when none starts. `wasmPath` is the address of the folder with the wasm files of TensorFlow.js.
  */
-export async function startBackend(wanted: readonly Backend[], wasmPath: string): Promise<Backend> {
+export function startBackend(wanted: readonly Backend[], wasmPath: string): Promise<Backend> {
+  const start = () => startFirst(wanted, wasmPath);
+  const started = before.then(start, start);
+  before = started;
+  return started;
+}
+
+async function startFirst(wanted: readonly Backend[], wasmPath: string): Promise<Backend> {
   const tried: string[] = [];
   for (const backend of wanted) {
     if (!BACKENDS.includes(backend)) {

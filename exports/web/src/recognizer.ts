@@ -2,7 +2,7 @@
 import { alignFace } from './align.js';
 import type { Point } from './contract.js';
 import { LoadedModel } from './model.js';
-import type { Source } from './source.js';
+import type { Canvas, Source } from './source.js';
 
 export class Recognizer extends LoadedModel {
   readonly kind = 'recognizer';
@@ -12,7 +12,11 @@ export class Recognizer extends LoadedModel {
    * turned upright; without, the picture is taken to show one aligned face.
    */
   async embed(face: Source, landmarks?: Record<string, Point>): Promise<Float32Array> {
-    const aligned = landmarks === undefined ? face : alignFace(face, landmarks, this.manifest.input);
-    return (await this.run(aligned)).embedding;
+    return (await this.run(landmarks === undefined ? face : this.align(face, landmarks))).embedding;
+  }
+
+  /** The face that `embed` looks at: cut out by its landmarks and turned upright, at a multiple of the model's size. */
+  align(picture: Source, landmarks: Record<string, Point>): Canvas {
+    return alignFace(picture, landmarks, this.manifest.input);
   }
 }

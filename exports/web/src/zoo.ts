@@ -8,6 +8,7 @@ import type { Detector } from './detector.js';
 import { ZooError, reason } from './errors.js';
 import { Files } from './files.js';
 import { parseManifest } from './manifest.js';
+import type { Memory } from './memory.js';
 import type { Recognizer } from './recognizer.js';
 import { parseTopology, weightBytes } from './topology.js';
 
@@ -77,6 +78,7 @@ export class Zoo {
   async load<M extends Model = Model>(reference: string): Promise<M> {
     const entry = this.resolve(reference);
     const tensorflow = import('./load.js'); // fetched while the files are
+    tensorflow.catch(() => {}); // reported below, unless the files fail first
     const manifest = await this.manifest(entry);
     const document = `${entry.path}/${manifest.model.topology}`;
     const topology = parseTopology(await this.file(entry, manifest, manifest.model.topology), document);
@@ -91,6 +93,11 @@ export class Zoo {
     const { loadModel } = await tensorflow;
     const { backends = BACKENDS, wasmPath = './' } = this.options;
     return (await loadModel(manifest, topology, weights.buffer, backends, new URL(wasmPath, pageAddress()).href)) as M;
+  }
+
+  /** What TensorFlow.js holds at the moment, in all of this page. */
+  async memory(): Promise<Memory> {
+    return (await import('./memory.js')).memory();
   }
 
   /** Close the storage. Loaded models stay good; dispose of each by itself. */
