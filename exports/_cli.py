@@ -160,7 +160,8 @@ def _demo(arguments: argparse.Namespace) -> None:
 
     rows, records = run_demo(arguments.folder)
     store = arguments.folder / "store"
-    emit(arguments, records, f"{_summary(rows, records)}\n\nnext: .venv/bin/zoo find --store {store}")
+    text = f"{_summary(rows, records)}\n\nnext: .venv/bin/zoo serve {store}   # then open the address that it prints"
+    emit(arguments, records, text)
 
 
 def _serve(arguments: argparse.Namespace) -> None:

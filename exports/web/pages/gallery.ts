@@ -2,12 +2,14 @@
 import { TASKS, type Entry, type Task } from '../src/index.js';
 import { card } from './cards.js';
 import { byId, element } from './dom.js';
-import { attempt, backendSelect, kilobytes, loadPicture, openStore, samples, keepPage, startOffline } from './page.js';
+import {
+  attempt, backendSelect, keepPage, kilobytes, loadPicture, openStore, samples, startOffline, tell,
+} from './page.js';
 import { legend, plot } from './plot.js';
 import { Tryout } from './tryout.js';
 
 const offline = startOffline();
-const zoo = await openStore().catch((error: unknown) => void attempt(() => Promise.reject(error)));
+const zoo = await openStore().catch(tell);
 if (zoo) {
   const tryout = new Tryout();
   const task = byId('task', HTMLSelectElement);
@@ -93,8 +95,7 @@ if (zoo) {
   const wanted = new URLSearchParams(location.search).get('model');
   if (zoo.entries.some(({ name }) => name === wanted)) model.value = wanted!;
   const first = chosen();
-  if (first) {
-    await choose();
+  if (first && (await choose())) {
     await attempt(async () => tryout.show(await loadPicture(`samples/${names[first.task][0]}`)));
   }
 }

@@ -15,13 +15,15 @@ export function tell(problem: unknown): void {
   notice.hidden = notice.textContent === '';
 }
 
-/** Run what a control asks for; what goes wrong is told, not lost. */
-export async function attempt(work: () => Promise<void> | void): Promise<void> {
+/** Run what a control asks for; what goes wrong is told, not lost. Says whether it went well. */
+export async function attempt(work: () => Promise<void> | void): Promise<boolean> {
   try {
     tell('');
     await work();
+    return true;
   } catch (error) {
     tell(error);
+    return false;
   }
 }
 

@@ -23,8 +23,14 @@ export class Tryout {
     this.model = this.milliseconds = undefined;
     await before?.dispose();
     this.say(`Loading ${reference} …`);
-    if (this.zoo === undefined) this.zoo = await openWorker(backend);
-    const model = await this.zoo.load(reference);
+    let model: WorkerModel;
+    try {
+      this.zoo ??= await openWorker(backend);
+      model = await this.zoo.load(reference);
+    } catch (error) {
+      this.say();
+      throw error;
+    }
     this.model = model;
     const { decode } = model.manifest;
     this.threshold.disabled = decode.kind !== 'grid';

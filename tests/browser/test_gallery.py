@@ -1,0 +1,222 @@
+"""The pages of 'zoo serve' in Chromium: what they show, without network, with spoiled and with hostile artifacts."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from _artifacts import MODELS, Published
+from _serve import READY_TIMEOUT_MS, Watched, gallery, launch, watch
+from playwright.sync_api import Browser, Page, expect
+
+from exports.graph_model import WEIGHTS_FILE
+from exports.store import rebuild_catalog
+from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_RECOGNITION
+from zoo.catalog import find
+
+WASM = "?backend=wasm"
+HOSTILE = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with launch() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page of a visitor who was never here before."""
+    context = browser.new_context()
+    context.set_default_timeout(READY_TIMEOUT_MS)
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def address(store: Path, published: dict[str, Published]) -> Iterator[str]:
+    assert set(published) == set(MODELS)
+    with gallery(store) as address:
+        yield address
+
+
+def visit(page: Page, address: str, path: str = WASM) -> Watched:
+    watched = watch(page, address)
+    page.goto(address + path)
+    page.wait_for_selector("html[data-ready]")
+    return watched
+
+
+def spoiled_store(store: Path, folder: Path, task: str = FACE_DETECTION) -> tuple[Path, Path]:
+    """A store with a copy of one artifact alone; returns it and the artifact's folder."""
+    [entry] = find(name=MODELS[task], store=store)
+    copy = folder / "store" / entry.path
+    shutil.copytree(entry.folder, copy)
+    rebuild_catalog(folder / "store")
+    return folder / "store", copy
+
+
+def test_every_model_is_shown_with_its_facts(page: Page, address: str, store: Path) -> None:
+    watched = visit(page, address)
+    for entry in find(store=store):
+        card = page.locator(f"[id='model-{entry.name}']")
+        expect(card).to_contain_text(f"{entry.bytes:,}")
+        expect(card).to_contain_text(f"{entry.metric} {entry.score:.3f} on {entry.metric_data}")
+        expect(page.locator(f"#plot a[href='#model-{entry.name}']")).to_have_count(1)
+    card = page.locator(f"[id='model-{MODELS[FACE_DETECTION]}']")
+    card.get_by_text("Card").click()
+    expect(card).to_contain_text("doi:10.1007/s11633-023-1423-y")
+    page.get_by_role("combobox", name="Task").select_option(FACE_RECOGNITION)
+    expect(page.locator("#cards article")).to_have_count(1)
+    watched.check()
+
+
+def test_models_answer_on_samples_uploads_and_the_camera(page: Page, address: str, tmp_path: Path) -> None:
+    watched = visit(page, address)
+    expect(page.locator("#running")).to_have_text("wasm")
+    assert float(page.locator("#milliseconds").inner_text()) > 0
+    assert int(page.locator("#tensors").inner_text()) > 0
+    page.get_by_role("combobox", name="Model").select_option(MODELS[OBJECT_RECOGNITION])
+    expect(page.locator("#answer li")).not_to_have_count(0)
+    page.locator("#samples button").nth(2).click()
+    expect(page.locator("#answer")).to_contain_text("%")
+    tensors = page.locator("#tensors").inner_text()
+
+    sample = page.request.get(f"{address}samples/{OBJECT_RECOGNITION}/4.png").body()
+    (tmp_path / "mine.png").write_bytes(sample)
+    page.get_by_label("Your picture").set_input_files(tmp_path / "mine.png")
+    expect(page.locator("#answer")).to_contain_text("%")
+    assert page.locator("#tensors").inner_text() == tensors
+
+    page.get_by_role("combobox", name="Model").select_option(MODELS[FACE_DETECTION])
+    expect(page.locator("#answer")).to_contain_text("found")
+    camera = page.get_by_role("button", name="Camera")
+    camera.click()
+    expect(camera).to_have_attribute("aria-pressed", "true")
+    page.wait_for_function("document.getElementById('stage').width >= 640")
+    camera.click()
+    expect(camera).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#notice")).to_be_hidden()
+    watched.check()
+
+
+def test_a_second_visit_needs_no_network(page: Page, store: Path, published: dict[str, Published]) -> None:
+    with gallery(store) as address:
+        watched = visit(page, address)
+        expect(page.locator("#running")).to_have_text("wasm")
+    # The server is gone now; what follows comes from this browser alone.
+    page.reload()
+    page.wait_for_selector("html[data-ready]")
+    expect(page.locator("#running")).to_have_text("wasm")
+    expect(page.locator("#answer")).to_contain_text("found")
+    expect(page.locator("#notice")).to_be_hidden()
+    assert watched.strangers == []
+
+
+def test_a_changed_byte_is_refused_on_the_page(page: Page, store: Path, published: object, tmp_path: Path) -> None:
+    own, artifact = spoiled_store(store, tmp_path)
+    content = bytearray((artifact / WEIGHTS_FILE).read_bytes())
+    content[1_000] ^= 1
+    (artifact / WEIGHTS_FILE).write_bytes(bytes(content))
+    with gallery(own) as address:
+        visit(page, address).check()
+        notice = page.get_by_role("alert")
+        expect(notice).to_contain_text("was changed after publishing: its SHA-256 differs")
+        expect(page.locator("#running")).to_have_text("–")
+
+
+def test_a_manifest_that_the_catalogue_does_not_know_is_refused(
+    page: Page, store: Path, published: object, tmp_path: Path
+) -> None:
+    own, artifact = spoiled_store(store, tmp_path)
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    manifest["decode"]["score_threshold"] = 0.0
+    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    with gallery(own) as address:
+        visit(page, address).check()
+        expect(page.get_by_role("alert")).to_contain_text("its SHA-256 differs")
+
+
+def test_what_an_artifact_says_is_text(page: Page, store: Path, published: object, tmp_path: Path) -> None:
+    own, artifact = spoiled_store(store, tmp_path, OBJECT_RECOGNITION)
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    labels = [f"{HOSTILE}{number}" for number in range(len(manifest["labels"]))]
+    manifest.update(name=HOSTILE, summary=HOSTILE, paper=HOSTILE, labels=labels)
+    manifest["metrics"][0].update(name=HOSTILE, data=HOSTILE)
+    manifest["training"]["batch_size"] = HOSTILE
+    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    rebuild_catalog(own)
+    upload = tmp_path / "<img src=x onerror=window.hit=1>.png"
+    upload.write_text("no picture")
+    with gallery(own) as address:
+        watched = visit(page, address)
+        expect(page.locator("#answer")).to_contain_text(HOSTILE)
+        page.get_by_text("Card", exact=True).click()
+        expect(page.locator("article details")).to_contain_text(f"batches of {HOSTILE}")
+        expect(page.locator("#plot")).to_contain_text(HOSTILE)
+        page.get_by_label("Your picture").set_input_files(upload)
+        expect(page.get_by_role("alert")).to_contain_text(f"'{upload.name}' is no picture")
+        assert page.evaluate("window.hit") is None
+        assert page.locator("img[src=x], article script, #notice *").count() == 0
+        watched.check()
+
+
+def test_a_store_that_vanished_is_a_sentence(page: Page, address: str, tmp_path: Path) -> None:
+    (tmp_path / "catalog.json").write_text('{"schema": "pocket-zoo/catalog/9", "models": []}')
+    with gallery(tmp_path) as empty:
+        visit(page, empty).check()
+        expect(page.get_by_role("alert")).to_contain_text("this page reads 'pocket-zoo/catalog/1'")
+
+
+@pytest.mark.parametrize("path", ["index.html", "recognize.html"])
+def test_every_control_has_a_name_and_the_keyboard_reaches_it(page: Page, address: str, path: str) -> None:
+    visit(page, address, path + WASM)
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, select, input, a, canvas, svg[role]')]
+        .filter((one) => !(one.labels?.length || one.textContent.trim() || one.ariaLabel))
+        .filter((one) => !one.querySelector('img[alt]'))
+        .map((one) => one.outerHTML)"""
+    )
+    assert nameless == []
+    assert page.evaluate("document.documentElement.lang") == "en"
+    reached = set()
+    page.evaluate("document.activeElement.blur()")
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+    wanted = {"model", "backend", "threshold", "upload", "camera"} if path == "index.html" else {"name", "detector"}
+    assert wanted | {"upload", "camera"} <= reached
+
+
+@pytest.mark.parametrize("path", ["index.html", "recognize.html"])
+def test_nothing_sticks_out_of_a_phone(page: Page, address: str, path: str) -> None:
+    page.set_viewport_size({"width": 360, "height": 740})
+    visit(page, address, path + WASM)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+def test_faces_are_enrolled_and_known_again(page: Page, address: str) -> None:
+    watched = visit(page, address, "recognize.html" + WASM)
+    samples = page.locator("#samples button")
+    samples.nth(0).click()
+    expect(page.locator("#answer")).to_contain_text("nobody enrolled")
+    page.get_by_label("Name").fill(HOSTILE[:50])
+    page.get_by_role("button", name="Enrol").click()
+    expect(page.locator("#people")).to_contain_text(HOSTILE[:50])
+    samples.nth(1).click()
+    page.get_by_label("Name").fill("Grace")
+    page.keyboard.press("Enter")
+    expect(page.locator("#people li")).to_have_count(2)
+    samples.nth(0).click()
+    expect(page.locator("#answer > ol > li")).to_contain_text(f"Face 1: {HOSTILE[:50]}")
+    expect(page.locator("#answer")).to_contain_text("1.000")
+    samples.last.click()
+    expect(page.locator("#answer")).to_contain_text("found")
+    page.get_by_role("button", name="Forget").first.click()
+    expect(page.locator("#people li")).to_have_count(1)
+    expect(page.locator("#notice")).to_be_hidden()
+    assert page.evaluate("window.hit") is None
+    watched.check()
