@@ -64,6 +64,8 @@ def test_a_recognizer_says_where_aligned_landmarks_lie(artifact: Path) -> None:
         labels=[],
         outputs={"embedding": (128,)},
         precision="uint8",
+        quantization={},
+        trainable={},
         golden={},
         metrics=[],
         training={},

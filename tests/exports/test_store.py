@@ -50,7 +50,7 @@ def test_publishing_enters_the_catalogue(artifact: Path, store: Path) -> None:
     assert store / entry.path == artifact
     assert entry.bytes == read_manifest(artifact)["model"]["bytes"]
     assert (entry.metric, entry.labels) == ("ap50", ("face",))
-    assert visible(store) == {CATALOG_FILE, "yunet_n_160"}
+    assert visible(store) == {CATALOG_FILE, *(entry.name for entry in read_catalog(store))}
 
 
 def test_find_filters_and_takes_the_newest(artifact: Path, own_store: Path) -> None:
