@@ -14,7 +14,7 @@ help:  ## show this list
 demo: python pages  ## sweep, publish and verify one small model per task
 	@$(VENV)/zoo demo
 
-test: check web chromium  ## check, then run the tests (about nine minutes after the set-up)
+test: check web chromium  ## check, then run the tests (about fifteen minutes after the set-up)
 	@$(VENV)/python -m pytest -q
 
 slow: python pages chromium  ## run the slow tests
