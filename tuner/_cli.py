@@ -88,6 +88,24 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         help="how training pictures are changed: none, light, scenes (many objects) or portraits (one); "
         f"default {DEFAULT_AUGMENTATION}",
     )
+    parser.add_argument(
+        "--finish-epochs",
+        type=positive,
+        metavar="N",
+        help="after the search, train with the winner's hyperparameters for N epochs",
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="RUN", help="start from the weights of a run or a .keras file, not from random"
+    )
+    parser.add_argument(
+        "--embedding-loss", metavar="NAME", help="cosface (default), arcface, or distill, which needs --teacher"
+    )
+    parser.add_argument(
+        "--teacher", metavar="FILE.npz", help="vectors to distill from: the arrays 'files' and 'emb', in DATA or here"
+    )
+    parser.add_argument(
+        "--recipe", metavar="RECIPE", help="take arguments that are not given from a .toml file, or a shipped one"
+    )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default runs)")
     parser.add_argument(
         "--ray",
@@ -131,6 +149,11 @@ def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[st
         "oracle": arguments.oracle,
         "objective": arguments.objective,
         "space": _space(arguments, model),
+        "finish_epochs": arguments.finish_epochs,
+        "weights": arguments.weights,
+        "embedding_loss": arguments.embedding_loss,
+        "teacher": arguments.teacher,
+        "recipe": arguments.recipe,
         "overfit": not arguments.no_overfit,
         "out": arguments.out,
         "executor": _executor(arguments),
@@ -166,7 +189,8 @@ def _space(arguments: argparse.Namespace, model: str | None) -> Any:
             raise ZooError("--space needs the name of the model. Leave both out to resume with the space of the run.")
         from zoo import get
 
-        more = read_dimensions(arguments.space, get(model))
+        loss = arguments.embedding_loss
+        more = read_dimensions(arguments.space, get(model), **({"embedding_loss": loss} if loss else {}))
     return Space(batch_sizes, learning_rates, more)
 
 
@@ -313,6 +337,7 @@ def add_commands(commands: Any) -> None:
             "zoo sweep yunet_n_160",
             "zoo sweep dense4_det_160 --data DIR --trials 8 --epochs 20 --option width=0.5",
             "zoo sweep yunet_n_160 --data DIR --oracle bayesian --trials 20 --space width=0.5,1 --space box_weight",
+            "zoo sweep yunet_n_160 --data DIR --recipe crowds",
             "zoo sweep --resume runs/yunet_n_160/TIME",
             "zoo sweep yunet_n_160 --data s3://BUCKET/faces --trials 64 --ray auto --cpus-per-trial 2",
         ],

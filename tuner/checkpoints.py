@@ -1,7 +1,8 @@
 """A training's checkpoint as one file, so that its parts can never be of different epochs.
 
-An uncompressed `.npz`: `fit` is JSON (scores, history, counted patience), then the arrays of the network, the optimizer
-and the best weights, numbered. NumPy checks each part's CRC, so a torn file is told from a whole one.
+An uncompressed `.npz`: `fit` is JSON (scores, history, counted patience), then, numbered, the arrays of the network, of
+the optimizer, of the best weights and of the weights' average. NumPy checks each part's CRC, so a torn file is told
+from a whole one.
 """
 
 from __future__ import annotations
@@ -27,10 +28,16 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     fit = asdict(replace(checkpoint.fit, weights=[]))
     del fit["weights"]
-    parts = {"network": checkpoint.network, "optimizer": checkpoint.optimizer, "best": checkpoint.fit.weights}
+    parts = {
+        "network": checkpoint.network,
+        "optimizer": checkpoint.optimizer,
+        "best": checkpoint.fit.weights,
+        "average": checkpoint.average,
+    }
     arrays = {f"{part}/{index}": array for part, found in parts.items() for index, array in enumerate(found)}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, fit=np.array(json.dumps(fit)), **arrays)
+    steps = np.array(checkpoint.average_steps)
+    np.savez(buffer, allow_pickle=False, fit=np.array(json.dumps(fit)), average_steps=steps, **arrays)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, buffer.getbuffer(), sync=False)
 
@@ -42,8 +49,8 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
         return None
     fit = json.loads(str(parts["fit"]))
     fit["plateau"], fit["stop"] = Patience(**fit["plateau"]), Patience(**fit["stop"])
-    best, network, optimizer = (_numbered(parts, part) for part in ("best", "network", "optimizer"))
-    return Checkpoint(Fit(**fit, weights=best), network, optimizer)
+    best, network, optimizer, average = (_numbered(parts, part) for part in ("best", "network", "optimizer", "average"))
+    return Checkpoint(Fit(**fit, weights=best), network, optimizer, average, int(parts["average_steps"]))
 
 
 def epochs_done(path: Path) -> int:

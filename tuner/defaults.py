@@ -52,6 +52,7 @@ SUGGESTED: Mapping[str, Values] = MappingProxyType(
         "box_weight": Range(0.5, 8.0, log=True),
         "keypoint_weight": Range(0.1, 2.0, log=True),
         "margin": Range(0.05, 0.4),
+        "centring": Range(0.5, 1.0),
         "augmentation": ("none", "light"),
         "plateau_factor": (0.3, 0.5, 0.7),
     }

@@ -18,6 +18,7 @@ from tuner.data.teacher import TeacherVectors
 from tuner.gradients import slopes
 from tuner.losses import (
     BOX_WEIGHT,
+    CENTRING,
     COSINE_MARGIN,
     KEYPOINT_WEIGHT,
     arc_margin_loss,
@@ -53,7 +54,12 @@ CustomLoss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 CLASS_METRICS = MappingProxyType({OBJECT_RECOGNITION: "top1", FACE_GATE: "balanced_accuracy"})
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
-EMBEDDING_LOSSES = ("cosface", "arcface", "distill")
+DISTILL = "distill"
+EMBEDDING_LOSSES: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {"cosface": {"margin": COSINE_MARGIN}, "arcface": NO_WEIGHTS, DISTILL: {"centring": CENTRING}}
+)
+"""How face recognizers can be trained, each with what a sweep may change in it and the value unless changed."""
+DEFAULT_EMBEDDING_LOSS = "cosface"
 NUM_PAIRS = 2_000
 NUM_FOLDS = 10
 
@@ -175,24 +181,32 @@ class EmbeddingLearner:
     """
 
     def __init__(
-        self, num_identities: int, *, loss: str = "cosface", teacher: Mapping[str, np.ndarray] | None = None
+        self,
+        num_identities: int,
+        *,
+        loss: str = DEFAULT_EMBEDDING_LOSS,
+        teacher: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         if loss not in EMBEDDING_LOSSES:
             raise unknown("embedding loss", loss, EMBEDDING_LOSSES, f"Losses are: {', '.join(EMBEDDING_LOSSES)}.")
-        if (loss == "distill") != (teacher is not None):
+        if (loss == DISTILL) != (teacher is not None):
             raise ZooError(
                 f"The loss '{loss}' {'needs' if teacher is None else 'takes no'} vectors of a teacher. "
                 f"Give teacher= together with loss='distill'."
             )
         self.metric = "verification_accuracy"
-        self.loss_weights = {"margin": COSINE_MARGIN} if loss == "cosface" else NO_WEIGHTS
+        self.loss_weights = EMBEDDING_LOSSES[loss]
         self._num_identities, self._loss = num_identities, loss
         self._teacher = None if teacher is None else TeacherVectors(teacher)
 
     def attach(self, model: Any) -> Any:
         embedding = model.output["embedding"]
         if self._teacher is not None:
-            added = {"projection": keras.layers.Dense(self._teacher.size, use_bias=False, name="projection")(embedding)}
+            if embedding.shape[-1] == self._teacher.size:  # then distances are those that the teacher sees
+                projection = keras.layers.Identity(name="projection")
+            else:
+                projection = keras.layers.Dense(self._teacher.size, use_bias=False, name="projection")
+            added = {"projection": projection(embedding)}
         else:
             # Rows of a Dense kernel with unit-norm columns against a unit embedding are cosines.
             unit_norm = keras.constraints.UnitNorm(axis=0)
@@ -209,7 +223,7 @@ class EmbeddingLearner:
 
     def loss(self, targets: Mapping[str, Any], outputs: Mapping[str, Any], **loss_weights: Any) -> Any:
         if self._teacher is not None:
-            return distillation_loss(targets, outputs, centre=self._teacher.centre)
+            return distillation_loss(targets, outputs, centre=self._teacher.centre, **loss_weights)
         if self._loss == "arcface":
             return arc_margin_loss(targets, outputs)
         return cosine_margin_loss(targets, outputs, **loss_weights)
@@ -262,11 +276,19 @@ def _shapes(arrays: Arrays) -> str:
     return ", ".join(f"{name} {tuple(array.shape)}" for name, array in arrays.items())
 
 
-def learner_for(spec: ModelSpec, num_labels: int) -> Learner:
-    """Return the learner of a spec's task; `num_labels` counts the data set's classes or identities."""
+def learner_for(
+    spec: ModelSpec,
+    num_labels: int,
+    embedding_loss: str = DEFAULT_EMBEDDING_LOSS,
+    teacher: Mapping[str, np.ndarray] | None = None,
+) -> Learner:
+    """Return the learner of a spec's task; `num_labels` counts the data set's classes or identities.
+
+    `embedding_loss` and `teacher` are for face recognition, as `EmbeddingLearner` takes them.
+    """
     if spec.task in CLASS_METRICS:
         return ClassLearner(CLASS_METRICS[spec.task])
     if spec.task == FACE_RECOGNITION:
         assert isinstance(spec.head, EmbeddingHead)
-        return EmbeddingLearner(num_labels)
+        return EmbeddingLearner(num_labels, loss=embedding_loss, teacher=teacher)
     return DetectionLearner(spec, num_labels)

@@ -18,6 +18,7 @@ Tensor = Any
 BOX_WEIGHT = 2.0
 KEYPOINT_WEIGHT = 0.5
 COSINE_MARGIN = 0.1
+CENTRING = 1.0
 EPSILON = 1e-7
 
 
@@ -120,14 +121,17 @@ def arc_margin_loss(
     return ops.mean(keras.losses.sparse_categorical_crossentropy(targets["label"], logits, from_logits=True))
 
 
-def distillation_loss(targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor], *, centre: Tensor) -> Tensor:
-    """Mean of 1 - cos(projection, teacher - centre): teacher and projection (B, teacher_size), centre (teacher_size,).
+def distillation_loss(
+    targets: Mapping[str, Tensor], outputs: Mapping[str, Tensor], *, centre: Tensor, centring: Tensor = CENTRING
+) -> Tensor:
+    """Mean of 1 - cos(projection, teacher - centring · centre), both (B, teacher_size), centre (teacher_size,).
 
-    A teacher's vectors crowd around their mean, `centre`; without it, they point where people differ. 0 is perfect, 1
-    is at right angles, 2 the opposite. Source: regression of a teacher's hidden output, FitNets, arXiv:1412.6550,
+    A teacher's vectors crowd around their mean, `centre`; without it, they point where people differ. `centring` is
+    the share of it that is taken away: less keeps more of what the teacher means by near and far. 0 is perfect, 1 is at
+    right angles, 2 the opposite. Source: regression of a teacher's hidden output, FitNets, arXiv:1412.6550,
     equation 3, with the cosine in place of the square.
     """
-    teacher, student = _unit(targets["teacher"] - centre), _unit(outputs["projection"])
+    teacher, student = _unit(targets["teacher"] - centring * centre), _unit(outputs["projection"])
     return keras.ops.mean(1.0 - keras.ops.sum(teacher * student, axis=-1))
 
 

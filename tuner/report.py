@@ -55,11 +55,21 @@ seed {record["seed"]}, oracle {html.escape(record["request"]["oracle"])}.</p>
 
 
 def trial_rows(trials: Sequence[Mapping[str, Any]], metric: str, winner: int | None = None) -> list[dict[str, Any]]:
-    """Return trials as rows for people; a star marks the winner."""
+    """Return trials as rows for people; a star marks the winner. What no trial changed is left out."""
+    told = {"batch_size", "learning_rate"} | {
+        name
+        for trial in trials
+        for name, value in trial["hyperparameters"].items()
+        if value != trials[0]["hyperparameters"].get(name)
+    }
     return [
         {
             "trial": f"{trial['trial']}{' ★' if trial['trial'] == winner else ''}",
-            **{name.replace("_", " "): _short(value) for name, value in trial["hyperparameters"].items()},
+            **{
+                name.replace("_", " "): _short(value)
+                for name, value in trial["hyperparameters"].items()
+                if name in told
+            },
             metric: f"{trial['score']:.4f}" if "score" in trial else f"failed: {trial['failure']}",
             "best epoch": trial.get("best_epoch", "-"),
             "images/s": trial.get("images_per_second", "-"),

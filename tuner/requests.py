@@ -12,20 +12,24 @@ from tuner.augment import as_augmentation
 from tuner.data import SYNTHETIC
 from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, ORACLE, Space
 from tuner.fetch import is_url
-from tuner.learners import CustomLoss
+from tuner.learners import DEFAULT_EMBEDDING_LOSS, DISTILL, EMBEDDING_LOSSES, CustomLoss
 from tuner.oracles import ORACLES
 from tuner.space import check_space, searchable
 from tuner.training import Recipe
 from tuner.trials import Job
 from zoo._errors import ZooError, unknown
+from zoo._specs import FACE_RECOGNITION
 
 
 @dataclass(frozen=True)
 class Request:
     """One sweep, as asked. `trials` None leaves the number to the oracle; `objective` None is the task's metric.
-    `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one.
+    `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one. After the search, the winner's
+    hyperparameters are trained with for `finish_epochs`, where these are not 0.
 
-    `loss` is the name of a loss of one's own, which a file cannot hold.
+    `weights` is a run or a `.keras` file to start from instead of random weights. `embedding_loss` and `teacher`, an
+    `.npz` that may lie in the data's folder, are for face recognition. `loss` is the name of a loss of one's own, which
+    a file cannot hold.
     """
 
     model: str
@@ -42,6 +46,10 @@ class Request:
     format: str | None = None
     strict: bool = False
     augmentation: str | Mapping[str, Any] = DEFAULT_AUGMENTATION
+    finish_epochs: int = 0
+    weights: str | None = None
+    embedding_loss: str = DEFAULT_EMBEDDING_LOSS
+    teacher: str | None = None
 
     @classmethod
     def of(cls, loss: CustomLoss | None, **given: Any) -> Request:
@@ -49,6 +57,8 @@ class Request:
         named = {name: value for name, value in given.items() if value is not None}
         if "data" in named:
             named["data"] = _place(named["data"])
+        if "weights" in named:
+            named["weights"] = str(Path(named["weights"]).resolve())
         if loss is not None:
             named["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
         return cls(**named)
@@ -79,20 +89,46 @@ class Request:
             raise ZooError(f"A sweep needs at least 1 trial and 1 epoch, got {self.trials} and {self.epochs}.")
         if self.oracle not in ORACLES:
             raise unknown("oracle", self.oracle, ORACLES, f"Oracles are: {', '.join(ORACLES)}.")
+        if self.finish_epochs < 0:
+            raise ZooError(f"finish_epochs is 0 or more, got {self.finish_epochs}.")
         as_augmentation(self.augmentation)
-        check_space(self.space, zoo.get(self.model), self.options, loss)
+        spec, losses = zoo.get(self.model), tuple(EMBEDDING_LOSSES)
+        if self.embedding_loss not in losses:
+            raise unknown("embedding loss", self.embedding_loss, losses, f"Losses are: {', '.join(losses)}.")
+        if (self.embedding_loss == DISTILL) != (self.teacher is not None):
+            raise ZooError(
+                f"A teacher belongs to the embedding loss {DISTILL}, got {self.embedding_loss} and "
+                f"{self.teacher or 'no teacher'}. Give both or neither."
+            )
+        if self.embedding_loss != DEFAULT_EMBEDDING_LOSS and (spec.task != FACE_RECOGNITION or loss is not None):
+            raise ZooError(
+                f"The embedding loss is for face recognition with the task's own loss; '{self.model}' is for "
+                f"{spec.task}. Leave it out."
+            )
+        check_space(self.space, spec, self.options, loss, self.embedding_loss)
 
     def job(self, loss: CustomLoss | None, digest: str | None = None) -> Job:
         """Return what the trials share. `digest` is that of the data when they were first seen."""
         augmentation = as_augmentation(self.augmentation)
         recipe = Recipe(batch_size=1, epochs=self.epochs, seed=self.seed, augmentation=augmentation)
         return Job(
-            self.model, self.data, self.options, recipe, self.limit, loss, digest, self.format, strict=self.strict
+            self.model,
+            self.data,
+            self.options,
+            recipe,
+            self.limit,
+            loss,
+            digest,
+            self.format,
+            strict=self.strict,
+            weights=self.weights,
+            embedding_loss=self.embedding_loss,
+            teacher=self.teacher,
         )
 
     def defaults(self, loss: CustomLoss | None) -> dict[str, Any]:
         """Return the values that the searched dimensions have unless searched."""
-        return {**searchable(zoo.get(self.model), loss), **self.options}
+        return {**searchable(zoo.get(self.model), loss, self.embedding_loss), **self.options}
 
 
 def check_objective(objective: str | None, metric: str) -> None:

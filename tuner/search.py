@@ -22,6 +22,7 @@ from tuner.learners import CustomLoss
 from tuner.oracles import Search
 from tuner.overfit import Overfit, overfit
 from tuner.progress import SweepProgress, tell_data, tell_skipped
+from tuner.recipe_files import with_recipe
 from tuner.report import write_report
 from tuner.requests import Request, check_objective
 from tuner.runs import RunFolder, versions
@@ -79,6 +80,11 @@ def sweep(
     options: Mapping[str, Any] | None = None,
     loss: CustomLoss | None = None,
     augmentation: str | Mapping[str, Any] | None = None,
+    finish_epochs: int | None = None,
+    weights: Path | str | None = None,
+    embedding_loss: str | None = None,
+    teacher: str | None = None,
+    recipe: Path | str | None = None,
     overfit: bool = True,
     out: Path | str = "runs",
     resume: Path | str | None = None,
@@ -91,7 +97,12 @@ def sweep(
     with `strict`, whatever would be left out of the data is an error. `augmentation` says how training pictures are
     changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` -> scalar takes the
     place of the task's loss; both arguments map names to tensors. `overfit` begins with the pre-flight of
-    `tuner.overfit`.
+    `tuner.overfit`. After the search, `finish_epochs` trains once more, and longer, with the winner's hyperparameters.
+    `weights`, a run or a `.keras` file, is where every trial starts instead of random weights. `embedding_loss` is one
+    of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the arrays `files` and `emb`.
+
+    `recipe` is a file with any of these arguments (`tuner.recipe_files`), or the name of one that is shipped; an
+    argument given here comes before that of the recipe.
 
     `resume` names the folder of a run to go on with: what it was asked for holds, and other arguments may be left out
     but not differ. Finished trials are not run again; one that was interrupted goes on after its last epoch.
@@ -115,7 +126,15 @@ def sweep(
         "format": format,
         "strict": strict,
         "augmentation": augmentation,
+        "finish_epochs": finish_epochs,
+        "weights": weights,
+        "embedding_loss": embedding_loss,
+        "teacher": teacher,
     }
+    if recipe is not None:
+        if model is None:
+            raise ZooError("A run is resumed with the recipe it was begun with. Leave the recipe out.")
+        given = with_recipe(given, recipe, model)
     executor = executor or InProcess()
     if resume is not None:
         return _resume(RunFolder.begun(Path(resume)), given, loss, executor)
@@ -186,7 +205,7 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
     """Run the trials that are left, then write down the winner."""
     finished = {record["trial"]: record for record in run.read_json_lines("trials.jsonl")}
     proposed = {line["trial"]: line for line in [*finished.values(), *run.read_json_lines("proposals.jsonl")]}
-    waiting = _bring_back(search, finished, proposed)
+    waiting = _bring_back(search, finished, {n: line for n, line in proposed.items() if "finishes" not in line})
     metric = bench.learner.metric
     needs_all = request.oracle == "hyperband"  # a later trial may take over an earlier one
     write_space(run.path / "tensorboard", request.space, metric)
@@ -196,13 +215,18 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
 
     def propose() -> Trial | None:
         trial = search.propose()
-        if trial is not None:
+        if trial is None and request.finish_epochs and not running:
+            trial = _finishing(request, finished.values())
+        if trial is not None and trial.number not in finished:
             line = {"trial": trial.number, "hyperparameters": dict(trial.values), "known": len(finished)}
+            if trial.finishes is not None:
+                line["finishes"] = trial.finishes
             run.append_json_line("proposals.jsonl", line, sync=False)
             proposed[trial.number] = line
         return trial
 
-    with SweepProgress(bench.spec.name, metric, search.total_epochs, len(bench.train)) as progress:
+    total_epochs = search.total_epochs + request.finish_epochs
+    with SweepProgress(bench.spec.name, metric, total_epochs, len(bench.train)) as progress:
         for record in finished.values():
             progress.count(record)
         best = _best(finished.values())
@@ -223,7 +247,8 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
                     del running[number]
                     finished[number] = record = {**told, "known": proposed[number]["known"]}
                     run.append_json_line("trials.jsonl", record)
-                    search.tell(number, record.get("score"))
+                    if "finishes" not in record:
+                        search.tell(number, record.get("score"))
                     write_trial(run.path / "tensorboard" / f"{number}", record, metric)
                     progress.show(record)
                     before, best = best, _best([record, *([best] if best else [])])
@@ -236,13 +261,24 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
     return _finish(run, sorted(finished.values(), key=_number), bench)
 
 
+def _finishing(request: Request, finished: Iterable[Record]) -> Trial | None:
+    """Return the training that follows the search, None where it was done or no trial succeeded."""
+    records = list(finished)
+    best = _best(records)
+    if best is None or any("finishes" in record for record in records):
+        return None
+    number = max(map(_number, records)) + 1
+    return Trial(number, best["hyperparameters"], request.finish_epochs, finishes=best["trial"])
+
+
 def _bring_back(search: Search, finished: Mapping[int, Record], proposed: Mapping[int, Record]) -> list[Trial]:
     """Ask and tell the oracle all that it was asked and told before; return the trials that did not finish.
 
     A line says how many results, in the order of `finished`, the oracle knew when it proposed that trial. A line that a
     power cut took is asked for anew.
     """
-    results, unfinished = list(finished.values()), []
+    results = [record for record in finished.values() if "finishes" not in record]
+    unfinished = []
     told = 0
     for number in range(1, max(proposed, default=0) + 1):
         line = proposed.get(number)

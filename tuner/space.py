@@ -9,10 +9,17 @@ from typing import Any
 import zoo
 from tuner.augment import as_augmentation
 from tuner.defaults import DEFAULT_AUGMENTATION, SUGGESTED, Range, Space, Values
-from tuner.learners import CustomLoss, CustomLossLearner, Learner, learner_for
+from tuner.learners import (
+    DEFAULT_EMBEDDING_LOSS,
+    EMBEDDING_LOSSES,
+    CustomLoss,
+    CustomLossLearner,
+    Learner,
+    learner_for,
+)
 from tuner.training import Recipe
 from zoo._errors import ZooError, unknown
-from zoo._specs import ModelSpec
+from zoo._specs import FACE_RECOGNITION, ModelSpec
 
 NOT_SEARCHED = ("epochs", "seed", "enough", "loss_falls_to")
 """Fields of a recipe that are the sweep's own."""
@@ -20,7 +27,9 @@ NOT_SEARCHED = ("epochs", "seed", "enough", "loss_falls_to")
 RECIPE_FIELDS = tuple(one.name for one in fields(Recipe) if one.name not in NOT_SEARCHED)
 
 
-def searchable(spec: ModelSpec, loss: CustomLoss | None = None) -> dict[str, Any]:
+def searchable(
+    spec: ModelSpec, loss: CustomLoss | None = None, embedding_loss: str = DEFAULT_EMBEDDING_LOSS
+) -> dict[str, Any]:
     """Return what a sweep of this model can search, each with its value unless searched.
 
     These are the fields of the recipe, the model's options, and the weights of its task's loss.
@@ -28,18 +37,27 @@ def searchable(spec: ModelSpec, loss: CustomLoss | None = None) -> dict[str, Any
     learner: Learner = learner_for(spec, 2)
     if loss is not None:
         learner = CustomLossLearner(learner, loss)
+    weights = learner.loss_weights
+    if spec.task == FACE_RECOGNITION and loss is None:
+        weights = EMBEDDING_LOSSES[embedding_loss]
     recipe = Recipe(batch_size=1)
     options = {name: value for name, value in spec.options.items() if name != "num_classes"}
     fields_of_recipe = {name: getattr(recipe, name) for name in RECIPE_FIELDS}
-    return {**fields_of_recipe, "augmentation": DEFAULT_AUGMENTATION, **options, **learner.loss_weights}
+    return {**fields_of_recipe, "augmentation": DEFAULT_AUGMENTATION, **options, **weights}
 
 
-def check_space(space: Space, spec: ModelSpec, options: Mapping[str, Any], loss: CustomLoss | None = None) -> None:
+def check_space(
+    space: Space,
+    spec: ModelSpec,
+    options: Mapping[str, Any],
+    loss: CustomLoss | None = None,
+    embedding_loss: str = DEFAULT_EMBEDDING_LOSS,
+) -> None:
     """Raise UnknownName for a dimension that the model has not, ZooError for values that it cannot take.
 
     `options` are those of the model that stay fixed.
     """
-    known = searchable(spec, loss)
+    known = searchable(spec, loss, embedding_loss)
     for name, values in space.dimensions.items():
         if name == "num_classes":
             raise ZooError("num_classes follows the data, so it cannot be searched. Leave it out of the space.")
@@ -63,12 +81,14 @@ def check_space(space: Space, spec: ModelSpec, options: Mapping[str, Any], loss:
                 zoo.build(spec.name, **{**options, name: value})  # only the builder knows which words it takes
 
 
-def read_dimensions(words: Iterable[str], spec: ModelSpec) -> dict[str, Values]:
+def read_dimensions(
+    words: Iterable[str], spec: ModelSpec, embedding_loss: str = DEFAULT_EMBEDDING_LOSS
+) -> dict[str, Values]:
     """Read words NAME=a,b,c, NAME=low:high, NAME=low:high:log or, for the suggested values, NAME.
 
     Raises: UnknownName for a name that the model has not; ZooError for what cannot be read.
     """
-    known, found = searchable(spec), dict[str, Values]()
+    known, found = searchable(spec, embedding_loss=embedding_loss), dict[str, Values]()
     for word in words:
         name, equals, text = word.partition("=")
         _check_known(name, known, spec)

@@ -1,4 +1,4 @@
-"""The training recipe: Adam, a lower learning rate when the loss stalls, an early stop, shuffling, best weights kept.
+"""The training recipe: Adam, a falling learning rate, an early stop, shuffling, best weights kept.
 
 A `Trainer` builds and traces one network once. Every `fit` starts it afresh from the same initial state, or from the
 checkpoint of an interrupted one, so trials neither pay for tracing again nor see what an earlier trial left behind. All
@@ -23,11 +23,16 @@ from tuner.batches import Batches, as_input
 from tuner.data import Decoded
 from tuner.defaults import DEFAULT_AUGMENTATION
 from tuner.learners import Learner
+from tuner.schedule import COSINE, PLATEAU, SCHEDULES, WeightAverage, cosine_rate
+from zoo._errors import ZooError, unknown
 from zoo._specs import ImageSpec, ModelSpec
 
 PREDICT_BATCH = 64
 PLATEAU_MIN_DELTA = 1e-3
 """A loss that falls by less has stalled."""
+
+LEAST_FITTING = 0.5
+"""A network starts from weights that fit at least this share of its own; heads of other labels may differ."""
 
 EXPLODED = 1e4
 """A loss that grew by this factor since the first epoch does not come back."""
@@ -39,7 +44,12 @@ class TrialFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained. Patience counts epochs; `plateau_factor` multiplies the learning rate.
+    """How one network is trained.
+
+    `schedule` "plateau" multiplies the learning rate by `plateau_factor` when the loss has not improved for
+    `plateau_patience` epochs, and ends after `stop_patience` epochs without a better score; "cosine" rises over
+    `warmup_epochs`, falls until the last epoch and never ends early. `weight_average` above 0 scores and keeps the
+    average of the weights, of which that share stays at each step, such as 0.999.
 
     Training also ends once the score reaches `enough`, or the loss `loss_falls_to` times that of the first epoch.
     """
@@ -47,6 +57,9 @@ class Recipe:
     batch_size: int
     learning_rate: float = 1e-3
     epochs: int = 10
+    schedule: str = PLATEAU
+    warmup_epochs: float = 0.0
+    weight_average: float = 0.0
     plateau_patience: int = 2
     plateau_factor: float = 0.5
     stop_patience: int = 6
@@ -54,6 +67,17 @@ class Recipe:
     loss_falls_to: float = 0.0
     augmentation: Augmentation = AUGMENTATIONS[DEFAULT_AUGMENTATION]
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES, f"Schedules are: {', '.join(SCHEDULES)}.")
+        if self.warmup_epochs < 0 or (self.warmup_epochs and self.schedule != COSINE):
+            raise ZooError(
+                f"warmup_epochs belongs to the schedule cosine and is 0 or more, got {self.warmup_epochs:g} with "
+                f"{self.schedule}. Set the schedule too, or leave it out."
+            )
+        if not 0 <= self.weight_average < 1:
+            raise ZooError(f"weight_average is from 0 to below 1, got {self.weight_average:g}. For example 0.999.")
 
 
 @dataclass
@@ -92,11 +116,16 @@ class Fit:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """All that a training needs to go on as if nothing had happened: what it left so far, network and optimizer."""
+    """All that a training needs to go on as if nothing had happened: what it left so far, network and optimizer.
+
+    `average` is that of the weights after `average_steps` steps, empty where the recipe keeps none.
+    """
 
     fit: Fit
     network: list[np.ndarray]
     optimizer: list[np.ndarray]
+    average: list[np.ndarray] = field(default_factory=list)
+    average_steps: int = 0
 
 
 def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.ndarray]:
@@ -114,10 +143,19 @@ class Trainer:
     Raises BudgetExceeded before anything is trained when the network is predicted to outgrow its spec's budget.
     """
 
-    def __init__(self, spec: ModelSpec, learner: Learner, options: Mapping[str, Any], seed: int) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        learner: Learner,
+        options: Mapping[str, Any],
+        seed: int,
+        weights: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
         keras.utils.set_random_seed(seed)
         self._spec, self._learner = spec, learner
         self.model = zoo.build(spec.name, **options)
+        if weights is not None:
+            start_from(self.model, weights)
         trained = learner.attach(self.model)
         self._network = _Network(trained.input, trained.output, name=f"{spec.name}_trained")
         self._network.take(learner)
@@ -150,7 +188,7 @@ class Trainer:
             self._network.set_loss_weights(loss_weights or {})
         if not fit.has_ended and len(fit.history) < recipe.epochs:
             try:
-                self._network_fit(recipe, train, val, fit, on_images, on_epoch)
+                self._network_fit(recipe, train, val, fit, start or self._initial, on_images, on_epoch)
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -164,13 +202,15 @@ class Trainer:
         train: Decoded,
         val: Decoded,
         fit: Fit,
+        start: Checkpoint,
         on_images: Callable[[int], None] | None,
         on_epoch: Callable[[Checkpoint], None] | None,
     ) -> None:
         batches = Batches(self._spec, self._learner, train, recipe)
+        average = WeightAverage(recipe.weight_average, start.average, start.average_steps)
         callbacks = [
-            _Steps(on_images, min(recipe.batch_size, len(train))),
-            _Epochs(self, batches, val, fit, recipe, on_epoch),
+            _Steps(recipe, len(batches), average, on_images, min(recipe.batch_size, len(train))),
+            _Epochs(self, batches, val, fit, recipe, average, on_epoch),
         ]
         done = len(fit.history)
         self._network.fit(
@@ -194,18 +234,39 @@ class Trainer:
         metrics = {id(variable) for variable in self._network.metrics_variables}
         return [variable for variable in self._network.variables if id(variable) not in metrics]
 
-    def _state(self, fit: Fit) -> Checkpoint:
+    def _state(self, fit: Fit, average: WeightAverage | None = None) -> Checkpoint:
         numpy = keras.ops.convert_to_numpy
         return Checkpoint(
             fit,
             network=[np.array(numpy(variable)) for variable in self._variables()],
             optimizer=[np.array(numpy(variable)) for variable in self._network.optimizer.variables],
+            average=[np.array(value) for value in average.values] if average else [],
+            average_steps=average.steps if average else 0,
         )
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         variables = [*self._variables(), *self._network.optimizer.variables]
         for variable, value in zip(variables, [*checkpoint.network, *checkpoint.optimizer], strict=True):
             variable.assign(value)
+
+
+def start_from(model: Any, weights: Mapping[str, np.ndarray]) -> None:
+    """Give a network those `weights` that fit it by path and shape; the others keep what they have.
+
+    Raises: ZooError when most do not fit.
+    """
+    fitting = [
+        variable
+        for variable in model.variables
+        if variable.path in weights and weights[variable.path].shape == tuple(variable.shape)
+    ]
+    if len(fitting) < LEAST_FITTING * len(model.variables):
+        raise ZooError(
+            f"Of the {len(model.variables)} weights of '{model.name}', only {len(fitting)} are among those to start "
+            f"from. Name a run of the same architecture with the same options."
+        )
+    for variable in fitting:
+        variable.assign(weights[variable.path])
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -255,11 +316,12 @@ class _Epochs(keras.callbacks.Callback):
         val: Decoded,
         fit: Fit,
         recipe: Recipe,
+        average: WeightAverage,
         on_epoch: Callable[[Checkpoint], None] | None,
     ) -> None:
         super().__init__()
         self._trainer, self._batches, self._val = trainer, batches, val
-        self._fit, self._recipe, self._on_epoch = fit, recipe, on_epoch
+        self._fit, self._recipe, self._average, self._on_epoch = fit, recipe, average, on_epoch
         self._started = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
@@ -276,32 +338,71 @@ class _Epochs(keras.callbacks.Callback):
         first = fit.history[0]["loss"] if fit.history else loss
         if loss > EXPLODED * max(abs(first), 1.0):
             raise TrialFailed(f"the loss exploded from {first:.3g} to {loss:.3g} by epoch {epoch + 1}")
-        score = float(self._trainer._learner.score(self._trainer.outputs(self._val.images), self._val))
+        score, weights = self._scored()
         if not math.isfinite(score):
             raise TrialFailed(f"the {fit.metric} was {score} after epoch {epoch + 1}")
         rate = float(optimizer.learning_rate)
         fit.history.append({"epoch": epoch + 1, "loss": loss, fit.metric: score, "learning_rate": rate})
         if score > fit.best_score:
             fit.best_score, fit.best_epoch = score, epoch + 1
-            fit.weights = self.model.get_weights()
-        if fit.plateau.wait(loss, PLATEAU_MIN_DELTA) >= recipe.plateau_patience:
+            fit.weights = weights
+        is_cosine = recipe.schedule == COSINE
+        if fit.plateau.wait(loss, PLATEAU_MIN_DELTA) >= recipe.plateau_patience and not is_cosine:
             optimizer.learning_rate = rate * recipe.plateau_factor
             fit.plateau.waited = 0
         fit.has_ended = (
-            fit.stop.wait(-score) >= recipe.stop_patience
+            (fit.stop.wait(-score) >= recipe.stop_patience and not is_cosine)
             or score >= recipe.enough
             or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * first)
         )
         self.model.stop_training = fit.has_ended
         if self._on_epoch is not None:
-            self._on_epoch(self._trainer._state(fit))
+            self._on_epoch(self._trainer._state(fit, self._average))
+
+    def _scored(self) -> tuple[float, list[np.ndarray]]:
+        """Return the score on the validation pictures, and the weights that reached it."""
+        current = self.model.get_weights()
+        if not self._average.values:
+            return self._score(), current
+        scored = [np.array(value) for value in self._average.values]
+        self.model.set_weights(scored)
+        score = self._score()
+        self.model.set_weights(current)
+        return score, scored
+
+    def _score(self) -> float:
+        return float(self._trainer._learner.score(self._trainer.outputs(self._val.images), self._val))
 
 
 class _Steps(keras.callbacks.Callback):
-    def __init__(self, on_images: Callable[[int], None] | None, batch_size: int) -> None:
+    """Around each step: sets the learning rate that the schedule asks for, averages the weights, counts pictures."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        steps: int,
+        average: WeightAverage,
+        on_images: Callable[[int], None] | None,
+        batch_size: int,
+    ) -> None:
         super().__init__()
+        self._recipe, self._steps, self._average = recipe, steps, average
         self._on_images, self._batch_size = on_images, batch_size
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        self._epoch = epoch
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        recipe = self._recipe
+        if recipe.schedule == COSINE:
+            moment = self._epoch + batch / self._steps
+            self.model.optimizer.learning_rate = cosine_rate(
+                recipe.learning_rate, moment, recipe.epochs, recipe.warmup_epochs
+            )
 
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        if self._recipe.weight_average:
+            self._average.take(self.model.get_weights())
         if self._on_images is not None:
             self._on_images(self._batch_size)

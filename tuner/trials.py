@@ -6,6 +6,7 @@ once per process and keeps networks that are built and traced; only a value that
 
 from __future__ import annotations
 
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import keras
 import numpy as np
 
 import zoo
@@ -20,12 +22,13 @@ from tuner.augment import Augmentation, as_augmentation, augment
 from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
 from tuner.data._findings import refuse_faults
+from tuner.data.teacher import read_teacher
 from tuner.fetch import local_copy
-from tuner.learners import CustomLoss, CustomLossLearner, Learner, learner_for
+from tuner.learners import DEFAULT_EMBEDDING_LOSS, CustomLoss, CustomLossLearner, Learner, learner_for
 from tuner.progress import Progress
 from tuner.space import RECIPE_FIELDS
 from tuner.training import Checkpoint, Fit, Recipe, Trainer, TrialFailed
-from zoo._errors import BadData
+from zoo._errors import BadData, ZooError
 from zoo._specs import FACE_GATE, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec
 
 VAL_SHARE, MIN_VAL = 4, 64
@@ -51,6 +54,9 @@ class Job:
     digest: str | None = None
     format: str | None = None
     strict: bool = False
+    weights: str | None = None
+    embedding_loss: str = DEFAULT_EMBEDDING_LOSS
+    teacher: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,13 +64,15 @@ class Trial:
     """One set of hyperparameters to train with, counted from 1.
 
     `continues` numbers an earlier trial of the same hyperparameters and fewer epochs, whose training this one takes
-    over where its checkpoint is still there.
+    over where its checkpoint is still there. `finishes` numbers the best of all trials, whose hyperparameters this one
+    trains with afresh, for as long as was asked for the winner.
     """
 
     number: int
     values: Mapping[str, Any]
     epochs: int
     continues: int | None = None
+    finishes: int | None = None
 
 
 class Bench:
@@ -82,7 +90,13 @@ class Bench:
                     f"{job.data}: {', '.join(labels)}. Leave it out, and it follows the data."
                 )
         self.options: Mapping[str, Any] = options
-        self.learner: Learner = learner_for(self.spec, len(self.dataset.labels))
+        self.learner: Learner = learner_for(
+            self.spec,
+            len(self.dataset.labels),
+            job.embedding_loss,
+            None if job.teacher is None else read_teacher(_teacher_file(job)),
+        )
+        self._weights = None if job.weights is None else _read_weights(Path(job.weights))
         if job.loss is not None:
             self.learner = CustomLossLearner(self.learner, job.loss)
         self._trainers: OrderedDict[tuple[Any, ...], Trainer] = OrderedDict()
@@ -90,6 +104,8 @@ class Bench:
         samples = self.dataset.splits["train"]
         self.train = self._decode("train", job.recipe.augmentation.kept_at(self.spec.inputs, samples))
         self.val = self._decode("val", self.spec.inputs)
+        if job.teacher is not None:
+            self.learner.targets(self.train, np.arange(len(self.train)))  # it must have seen all pictures
         if job.strict:
             refuse_faults([*self.train.skipped, *self.val.skipped], job.data)
         if isinstance(self.learner, CustomLossLearner):
@@ -131,7 +147,7 @@ class Bench:
         if key not in self._trainers:
             if len(self._trainers) >= MAX_TRAINERS:
                 self._trainers.popitem(last=False)
-            self._trainers[key] = Trainer(self.spec, self.learner, options, self.job.recipe.seed)
+            self._trainers[key] = Trainer(self.spec, self.learner, options, self.job.recipe.seed, self._weights)
         self._trainers.move_to_end(key)
         return self._trainers[key]
 
@@ -210,6 +226,29 @@ def failed(trial: Trial, reason: str) -> dict[str, Any]:
 
 def _head(trial: Trial) -> dict[str, Any]:
     head: dict[str, Any] = {"trial": trial.number, "hyperparameters": dict(trial.values), "max_epochs": trial.epochs}
-    if trial.continues is not None:
-        head["continues"] = trial.continues
+    for name in ("continues", "finishes"):
+        if getattr(trial, name) is not None:
+            head[name] = getattr(trial, name)
     return {**head, **{name: trial.values[name] for name in ("batch_size", "learning_rate") if name in trial.values}}
+
+
+def _teacher_file(job: Job) -> Path:
+    """Return where the teacher's vectors lie: in the data's folder, else where the name says."""
+    assert job.teacher is not None
+    beside = Path(local_copy(job.data)) / job.teacher
+    return beside if beside.is_file() else Path(job.teacher)
+
+
+def _read_weights(path: Path) -> dict[str, np.ndarray]:
+    """Return the weights of a run's winner or of a `.keras` file, by path."""
+    file = path / "winner.keras" if path.is_dir() else path
+    if not file.is_file():
+        raise ZooError(
+            f"There are no weights to start from in {path}. Name a finished run or a .keras file; 'zoo import' makes a "
+            f"run from a published artifact's folder 'trainable'."
+        )
+    try:
+        network = keras.models.load_model(file, compile=False)
+    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{file} cannot be read as a Keras model ({str(error).strip().splitlines()[0]}).") from error
+    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}

@@ -1,0 +1,86 @@
+"""Recipe files: the arguments of a sweep, written down so that one command trains a model again.
+
+A TOML file with any argument of `tuner.sweep` that is plain, and a table `[space]`, in which a list is values to choose
+from, a text LOW:HIGH or LOW:HIGH:log a range, and anything else a value that stays. `tuner/recipes/` holds those that
+are shipped; they are known by name.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import zoo
+from tuner.defaults import BATCH_SIZES, LEARNING_RATES, Space
+from tuner.learners import DEFAULT_EMBEDDING_LOSS
+from tuner.space import read_dimensions
+from zoo._errors import ZooError, unknown
+
+FOLDER = Path(__file__).parent / "recipes"
+ARGUMENTS: Mapping[str, type | tuple[type, ...]] = {
+    "format": str,
+    "strict": bool,
+    "trials": int,
+    "epochs": int,
+    "finish_epochs": int,
+    "limit": int,
+    "seed": int,
+    "oracle": str,
+    "augmentation": (str, dict),
+    "embedding_loss": str,
+    "teacher": str,
+    "options": dict,
+    "space": dict,
+}
+
+
+def shipped() -> tuple[str, ...]:
+    """Return the names of the recipes that come with the package."""
+    return tuple(sorted(path.stem for path in FOLDER.glob("*.toml")))
+
+
+def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dict[str, Any]:
+    """Return the arguments of a sweep, those that are None taken from a recipe.
+
+    Raises: ZooError for a recipe that does not exist or cannot be read, UnknownName for an argument or dimension that
+    is none.
+    """
+    path = _find(recipe)
+    try:
+        read = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ZooError(f"The recipe {path} is no valid TOML: {error}.") from error
+    for name, value in read.items():
+        if name not in ARGUMENTS:
+            raise unknown("argument", name, ARGUMENTS, f"A recipe such as {path} may hold: {', '.join(ARGUMENTS)}.")
+        if not isinstance(value, ARGUMENTS[name]) or (isinstance(value, bool) and ARGUMENTS[name] is not bool):
+            raise ZooError(f"'{name}' in the recipe {path} cannot be {value!r}.")
+    if "space" in read:
+        read["space"] = _space(read["space"], model, read.get("embedding_loss", DEFAULT_EMBEDDING_LOSS))
+    chosen = {name: read.get(name) if value is None else value for name, value in given.items()}
+    if chosen["embedding_loss"] != read.get("embedding_loss"):
+        chosen["teacher"] = given["teacher"]  # one belongs to the other
+    return chosen
+
+
+def _find(recipe: Path | str) -> Path:
+    """Return the file of a recipe, which is one if its name looks like one."""
+    path = Path(recipe)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if not path.is_file():
+            raise ZooError(f"There is no recipe {path}. Name a .toml file, or one of {', '.join(shipped())}.")
+        return path
+    if str(recipe) not in shipped():
+        raise unknown("recipe", str(recipe), shipped(), f"Recipes are: {', '.join(shipped())}, or name a .toml file.")
+    return FOLDER / f"{recipe}.toml"
+
+
+def _space(table: Mapping[str, Any], model: str, embedding_loss: str) -> Space:
+    words = []
+    for name, value in table.items():
+        values = value if isinstance(value, list) else [value]
+        words.append(f"{name}={','.join(map(str, values))}")
+    found = read_dimensions(words, zoo.get(model), embedding_loss)
+    return Space(BATCH_SIZES, LEARNING_RATES, found)
