@@ -1,8 +1,9 @@
 """The TF.js graph model: from Keras through a SavedModel and the tensorflowjs converter to `model.json` and a shard.
 
-The converter writes float32 under long names. Here every node gets a short one, each weight the path of its Keras
-variable, and the weights are stored again in their quantized form. Reading the folder gives the variables back by
-that path.
+The converter writes float32 under long names, which outweigh the weights of the smallest networks. Here every node
+gets a number, but for inputs and outputs, and each weight the place of its Keras variable in a list of paths, which the
+manifest keeps; the weights are stored again in their quantized form. Reading the folder gives the variables back by
+path.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,12 @@ from zoo._errors import ZooError
 from zoo._quiet import quiet_stderr
 
 
-def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], folder: Path) -> None:
-    """Write `model` with the given weights as a TF.js graph model of two files into `folder`.
+def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], folder: Path) -> list[str]:
+    """Write `model` with the given weights as a TF.js graph model of two files into `folder`; return their paths.
 
     `weights` has one entry per variable of `model`, by `path`; the model's own values are replaced by theirs.
-    Inputs and outputs become graph nodes of the same names. Raises ZooError when a weight does not survive the
-    conversion unchanged.
+    Inputs and outputs become graph nodes of the same names; `read_graph_weights` needs the paths. Raises ZooError when
+    a weight does not survive the conversion unchanged.
     """
     values = {path: quantized.dequantized() for path, quantized in weights.items()}
     for variable in model.variables:
@@ -42,11 +43,14 @@ def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], fold
     document, constants = _convert(model)
     outputs = [base_name(tensor["name"]) for tensor in document["signature"]["outputs"].values()]
     slim(document["modelTopology"], constants, outputs)
-    names = _node_names(document, constants, values)
+    path_of = _recognised(constants, values)
+    paths = list(path_of.values())
+    names = _node_names(document, path_of)
 
     tensors = {}
     for old, constant in constants.items():
-        tensor = weights.get(names[old], Quantized(constant, constant.dtype.name))
+        found = path_of.get(old)
+        tensor = Quantized(constant, constant.dtype.name) if found is None else weights[found]
         tensors[names[old]] = replace(tensor, stored=tensor.stored.reshape(constant.shape))
     groups, shard = pack_weights(tensors)
     rename(document, names)
@@ -58,14 +62,17 @@ def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], fold
     }
     (folder / TOPOLOGY_FILE).write_text(json.dumps(topology, separators=(",", ":")), encoding="utf-8")
     (folder / WEIGHTS_FILE).write_bytes(shard)
+    return paths
 
 
-def read_graph_weights(folder: Path) -> dict[str, np.ndarray]:
-    """Return the weights of a graph model folder by name, widened to what TF.js computes with.
+def read_graph_weights(folder: Path, paths: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the weights of a graph model folder by path, widened to what TF.js computes with.
 
-    Raises BadArtifact when the topology or its shards are torn or not understood.
+    `paths` is what `write_graph_model` returned. Raises BadArtifact when the topology or its shards are torn or not
+    understood.
     """
-    return read_weights(folder, read_topology(folder))
+    values = read_weights(folder, read_topology(folder))
+    return {path: values[str(number)] for number, path in enumerate(paths) if str(number) in values}
 
 
 def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -84,18 +91,16 @@ def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]
         model.export(saved, verbose=False, input_signature=signature)
         convert_tf_saved_model(str(saved), str(converted), signature_def="serving_default")
         document = json.loads((converted / TOPOLOGY_FILE).read_text(encoding="utf-8"))
-        return document, read_graph_weights(converted)
+        return document, read_weights(converted, read_topology(converted))
 
 
-def _node_names(
-    document: Mapping[str, Any], constants: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]
-) -> dict[str, str]:
-    """Choose the new name of every node: outputs as in the signature, weights by variable path, the rest shortened.
+def _recognised(constants: Mapping[str, np.ndarray], values: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Return the variable path of each constant that is one.
 
     A variable is recognised by its values and, among equals, by the layer in the node's name.
     """
     unclaimed = {path: value for path, value in values.items() if np.any(value)}  # zero biases vanish in conversion
-    names = {}
+    path_of = {}
     for name, constant in constants.items():
         equal = [
             path
@@ -103,9 +108,8 @@ def _node_names(
             if value.size == constant.size and value.tobytes() == constant.tobytes()
         ]
         if equal:
-            layer_of = {path: path.split("/")[0] for path in equal}
-            path = next((path for path in equal if layer_of[path] in name), equal[0])
-            names[name] = path
+            path = next((path for path in equal if path.split("/")[0] in name), equal[0])
+            path_of[name] = path
             del unclaimed[path]
     lost = list(unclaimed)
     if lost:
@@ -113,25 +117,21 @@ def _node_names(
             f"The converter changed {len(lost)} weights ({', '.join(lost[:3])}), so the page would not compute what "
             f"Keras does. Use layers that TF.js runs as they are, with normalisation directly behind a convolution."
         )
+    return path_of
+
+
+def _node_names(document: Mapping[str, Any], path_of: Mapping[str, str]) -> dict[str, str]:
+    """Choose the new name of every node: the input's stays, outputs as in the signature, the rest are numbered.
+
+    Weights come first, so that their number is their place in the list of paths.
+    """
+    names = {name: str(number) for number, name in enumerate(path_of)}
+    names[INPUT_NODE] = INPUT_NODE
     for output, tensor in document["signature"]["outputs"].items():
         names[base_name(tensor["name"])] = output
-    used = set(names.values())
+    number = len(path_of)
     for node in document["modelTopology"]["node"]:
         if node["name"] not in names:
-            names[node["name"]] = _unique(_shortened(node["name"]), used)
+            names[node["name"]] = str(number)
+            number += 1
     return names
-
-
-def _shortened(name: str) -> str:
-    """Drop what the SavedModel wraps around a layer: 'StatefulPartitionedCall/net_1/stem_1/convolution' -> 'stem_1'."""
-    parts = name.split("/")
-    return parts[2] if parts[0].startswith("StatefulPartitionedCall") and len(parts) > 2 else parts[-1]
-
-
-def _unique(name: str, used: set[str]) -> str:
-    candidate, number = name, 1
-    while candidate in used:
-        number += 1
-        candidate = f"{name}.{number}"
-    used.add(candidate)
-    return candidate

@@ -89,7 +89,7 @@ def load_artifact(folder: Path) -> Loaded:
         raise BadArtifact(
             f"{folder} takes {size} pictures but '{spec.name}' is now built for {spec.inputs.shape}. Publish again."
         )
-    _assign(network, read_graph_weights(folder), folder)
+    _assign(network, read_graph_weights(folder, manifest["keras"]["weights"]), folder)
     is_generated = manifest["training"]["data"]["name"] == SYNTHETIC
     return Loaded(
         network,

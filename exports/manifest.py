@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -46,6 +46,7 @@ def build_manifest(
     *,
     folder: Path,
     options: Mapping[str, Any],
+    weights: Sequence[str],
     labels: list[str],
     outputs: Mapping[str, tuple[int, ...]],
     precision: str,
@@ -86,7 +87,7 @@ def build_manifest(
             "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in model_bytes),
         },
         "trainable": dict(trainable),
-        "keras": {"architecture": spec.name, "options": dict(options)},
+        "keras": {"architecture": spec.name, "options": dict(options), "weights": list(weights)},
         "input": {
             "node": INPUT_NODE,
             "height": spec.inputs.height,

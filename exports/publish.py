@@ -105,7 +105,7 @@ def publish(
     }
     labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     with staging(store) as folder:
-        write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
+        paths = write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
         check_written(source.spec, sum((folder / name).stat().st_size for name in MODEL_FILES))
         quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
         after = measure(quantized, labelled)
@@ -115,6 +115,7 @@ def publish(
             source.spec,
             folder=folder,
             options=winner["options"],  # with those that the sweep chose
+            weights=paths,
             labels=labels,
             outputs={name: values.shape[1:] for name, values in outputs.items()},
             precision=quantized.precision,

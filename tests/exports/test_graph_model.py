@@ -25,6 +25,8 @@ TFJS_TOLERANCE = 1e-4  # relative, float32 kernels in another order; largest see
 PREDICTION_TOLERANCE = 0.15  # of the topology's bytes; largest seen 0.09
 CONVERTER_SHARE = 0.5  # of the bytes that the converter's own model.json has; largest seen 0.47
 
+PATHS_FILE = "paths.json"
+
 Case = tuple[zoo.ModelSpec, keras.Model, keras.Model, Path, np.ndarray, dict[str, np.ndarray]]
 
 
@@ -47,7 +49,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     pictures = np.random.default_rng(2).integers(0, 256, (2, *spec.inputs.shape)).astype(np.uint8)
     folder = tmp_path_factory.mktemp(spec.name)
     weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
-    write_graph_model(network, quantize_weights(weights, "uint8"), folder)
+    (folder / PATHS_FILE).write_text(json.dumps(write_graph_model(network, quantize_weights(weights, "uint8"), folder)))
     return spec, model, network, folder, pictures, predict(network, pictures, spec.inputs)
 
 
@@ -65,7 +67,7 @@ def test_folding_changes_nothing(case: Case) -> None:
 
 def test_files_give_back_every_weight(case: Case) -> None:
     _, _, network, folder, _, _ = case
-    weights = read_graph_weights(folder)
+    weights = read_graph_weights(folder, json.loads((folder / PATHS_FILE).read_text()))
     for variable in network.variables:
         np.testing.assert_array_equal(weights[variable.path], keras.ops.convert_to_numpy(variable), variable.path)
 
@@ -143,8 +145,7 @@ def test_other_precisions_come_back_too(precision: str, tmp_path: Path) -> None:
     network = export_network(with_lived_in_weights(zoo.build("dense4_cls_64"), seed=5))
     weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     quantized = quantize_weights(weights, precision)
-    write_graph_model(network, quantized, tmp_path)
-    again = read_graph_weights(tmp_path)
+    again = read_graph_weights(tmp_path, write_graph_model(network, quantized, tmp_path))
     for path, one in quantized.items():
         np.testing.assert_array_equal(again[path], one.dequantized())
 
@@ -170,7 +171,7 @@ def test_a_torn_shard_is_a_sentence(change: int, message: str, case: Case, tmp_p
     (tmp_path / TOPOLOGY_FILE).write_bytes((folder / TOPOLOGY_FILE).read_bytes())
     (tmp_path / WEIGHTS_FILE).write_bytes(shard[:-1] if change < 0 else shard + b"\0")
     with pytest.raises(zoo.BadArtifact, match=message):
-        read_graph_weights(tmp_path)
+        read_graph_weights(tmp_path, [])
 
 
 def test_slimming_fixes_the_batch_size_and_drops_the_rest() -> None:

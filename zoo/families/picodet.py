@@ -85,6 +85,18 @@ def picodet_xs_192(spec: ModelSpec, *, width: float = 0.25, activation: str = "r
     inputs=ImageSpec(320, 320),
     outputs=GridHead(strides=STRIDES),
     paper="arXiv:2111.00902",
+    max_bytes=500_000,
+)
+def picodet_xs_320(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu", num_classes: int = 3) -> Any:
+    """PicoDet with a quarter of PP-LCNet at 320x320, any number of classes."""
+    return picodet(spec, width=width, neck=48, activation=activation, num_classes=num_classes)
+
+
+@register_model(
+    task=OBJECT_DETECTION,
+    inputs=ImageSpec(320, 320),
+    outputs=GridHead(strides=STRIDES),
+    paper="arXiv:2111.00902",
     max_bytes=1_000_000,
 )
 def picodet_s_320(spec: ModelSpec, *, width: float = 0.5, activation: str = "relu", num_classes: int = 3) -> Any:

@@ -86,6 +86,18 @@ def yunet_a_160(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu
     inputs=ImageSpec(160, 160),
     outputs=GridHead(strides=(8, 16, 32), keypoints=FACE_KEYPOINTS),
     paper="doi:10.1007/s11633-023-1423-y",
+    max_bytes=300_000,
+)
+def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "relu", num_classes: int = 1) -> Any:
+    """Three quarters of YuNet-s at 160x160."""
+    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+
+
+@register_model(
+    task=FACE_DETECTION,
+    inputs=ImageSpec(160, 160),
+    outputs=GridHead(strides=(8, 16, 32), keypoints=FACE_KEYPOINTS),
+    paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=400_000,
 )
 def yunet_s_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
