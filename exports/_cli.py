@@ -14,6 +14,7 @@ from tuner._cli import add_format_option, add_strict_option, add_sweep_options, 
 from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._options import add_model_options, model_options
+from zoo._places import Location, open_place
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8_170
@@ -23,39 +24,67 @@ TOLERANCE_POINTS = 0.3
 
 
 def _publish(arguments: argparse.Namespace) -> None:
+    from exports.card import CARD_FILE
     from exports.publish import publish
     from exports.run import published_row
 
-    done = publish(arguments.run_folder, arguments.store, data=arguments.data, **_precision_arguments(arguments))
+    done = publish(
+        arguments.run_folder,
+        arguments.store,
+        data=arguments.data,
+        note=read_note(arguments.note),
+        runtime=arguments.verify,
+        **_precision_arguments(arguments),
+    )
     groups = [{**row, "damage": f"{100 * row['damage']:.3f} %"} for row in done.quantization]
     text = (
         f"{table(groups)}\n\n{table([published_row(done)])}\n\n"
-        f"artifact: {done.folder}\nnext:     zoo verify {done.folder}"
+        f"artifact: {done.place}\ncard:     {done.place}/{CARD_FILE}\nnext:     zoo serve {arguments.store}"
     )
     emit(arguments, done.record(), text)
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    from exports.verify import TOLERANCE, verify
+    from exports.verify import BOX_TOLERANCE_PX, BROWSER, NODE, TOLERANCE, verify
 
-    done = verify(arguments.artifact, arguments.backend or ("wasm", "cpu"))
+    done = verify(arguments.artifact, BROWSER if arguments.browser else NODE, arguments.backend)
     rows = [
         {
             "runtime": name,
             "largest difference": "not a number" if difference is None else f"{difference:.1e}",
-            "ms per run of 2": f"{done.milliseconds[name]:.1f}" if name in done.milliseconds else "-",
+            "finds off by": _pixels(done.distances_px, name),
+            "ms": f"{done.milliseconds[name]:.1f}" if name in done.milliseconds else "-",
         }
         for name, difference in done.differences.items()
     ]
     verdict = "verified" if done.passed else "FAILED"
     text = (
-        f"{table(rows)}\n\n{verdict}: relative differences, at most {TOLERANCE:g} allowed (TF.js {done.tfjs_version})"
+        f"{table(rows)}\n\n{verdict}: relative differences, at most {TOLERANCE:g} allowed; finds, at most "
+        f"{BOX_TOLERANCE_PX:g} px"
     )
     emit(arguments, done.record(), text)
     if not done.passed:
         raise BadArtifact(
-            f"{arguments.artifact} does not compute in TF.js what Keras computed. Do not ship it; publish again."
+            f"{arguments.artifact} does not compute in TF.js what Keras computed ({done.sentence()}). Do not ship it; "
+            f"publish again."
         )
+
+
+def _pixels(distances: Mapping[str, float | None], runtime: str) -> str:
+    name = f"{runtime}, finds"
+    if name not in distances:
+        return "-"
+    return "missing" if distances[name] is None else f"{distances[name]:.1e} px"
+
+
+def read_note(path: Path | None) -> str:
+    """Return the text of a note for the card. Raises: ZooError for a file that cannot be read as text."""
+    if path is None:
+        return ""
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ZooError(f"The note {path} cannot be read as text ({error}). Name a Markdown file.") from error
 
 
 def _import(arguments: argparse.Namespace) -> None:
@@ -122,9 +151,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     emit(arguments, {"model": loaded.spec.name, **records[0], "metrics": records}, text)
 
 
-def check_store(store: Path) -> None:
-    """Raise ZooError before any training when a store cannot be a folder."""
-    if store.exists() and not store.is_dir():
+def check_store(store: Location) -> None:
+    """Raise ZooError before any training when a store cannot be one."""
+    open_place(store)
+    if isinstance(store, Path) and store.exists() and not store.is_dir():
         raise ZooError(f"The store {store} is a file. Name a folder with --store.")
 
 
@@ -139,6 +169,8 @@ def _run(arguments: argparse.Namespace) -> None:
             model,
             store=arguments.store,
             precision=_precision_arguments(arguments),
+            note=read_note(arguments.note),
+            runtime=arguments.verify,
             options=options[model],
             **sweep_arguments(arguments, model),
         )
@@ -148,11 +180,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _summary(rows: Sequence[Mapping[str, Any]], records: Sequence[Mapping[str, Any]]) -> str:
-    lines = [table(rows), ""]
-    for record in records:
-        lines.append(f"{record['model']}: {record['artifact']}")
-        lines += [f"  picture {record['picture']}"] if record["picture"] else []
-    return "\n".join(lines)
+    return "\n".join([table(rows), "", *(f"{record['model']}: {record['artifact']}" for record in records)])
 
 
 def _demo(arguments: argparse.Namespace) -> None:
@@ -169,6 +197,8 @@ def _serve(arguments: argparse.Namespace) -> None:
     from zoo.catalog import default_store, read_catalog
 
     store = arguments.store or default_store()
+    if not isinstance(store, Path):
+        raise ZooError(f"The gallery shows a folder, not {store}. Fetch models with 'zoo pull NAME --source {store}'.")
     read_catalog(store)
     with open_server(store, host=arguments.host, port=arguments.port) as (server, address):
         emit(arguments, {"address": address, "store": str(store)}, f"{address} shows {store}; Ctrl-C ends it.")
@@ -197,6 +227,7 @@ def add_commands(commands: Any) -> None:
     publishing.add_argument("run_folder", type=Path, metavar="RUN", help="the folder that 'zoo sweep' printed")
     publishing.add_argument("--data", metavar="DATA", help="where the run's data is now, if it has moved")
     _add_precision_option(publishing)
+    _add_publish_options(publishing)
     add_store_option(publishing)
 
     verifying = add_command(
@@ -204,11 +235,17 @@ def add_commands(commands: Any) -> None:
         "verify",
         _verify,
         "replay an artifact's golden input in Keras and in TF.js",
-        ["zoo verify store/yunet_n_160/20260101-0123abcd", "zoo verify ARTIFACT --backend wasm --json"],
+        ["zoo verify store/yunet_n_160/20260101-0123abcd", "zoo verify ARTIFACT --browser --backend webgl --json"],
         uses_keras=True,
     )
     verifying.add_argument("artifact", type=Path, metavar="ARTIFACT", help="a folder that 'zoo find' lists")
-    verifying.add_argument("--backend", action="append", choices=("wasm", "cpu"), help="repeatable; default both")
+    verifying.add_argument("--browser", action="store_true", help="in Chromium, with the pages' runtime, not in Node")
+    verifying.add_argument(
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="wasm, cpu or, with --browser, webgl; repeatable",
+    )
 
     importing = add_command(
         commands,
@@ -281,6 +318,7 @@ def add_commands(commands: Any) -> None:
     running.add_argument("names", nargs="+", metavar="NAME", help="models of 'zoo list'")
     add_sweep_options(running)
     _add_precision_option(running)
+    _add_publish_options(running)
     add_store_option(running)
 
     showing = add_command(
@@ -304,6 +342,20 @@ def add_commands(commands: Any) -> None:
         default=LOOPBACK,
         metavar="ADDRESS",
         help="default %(default)s, this machine alone; browsers open the camera and check hashes there or over https",
+    )
+
+
+def _add_publish_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--note",
+        type=Path,
+        metavar="FILE.md",
+        help="for the card: where pictures and labels are from",
+    )
+    parser.add_argument(
+        "--verify",
+        metavar="WHERE",
+        help="replay in TF.js first: node (default where there is one), browser or none",
     )
 
 

@@ -21,7 +21,9 @@ MOST_NAMES = 30
 """A confusion matrix of more classes is drawn without their names."""
 
 
-def draw_curve(findings: Findings, path: Path, iou: float = 0.5, min_face: float = 0.0) -> None:
+def draw_curve(
+    findings: Findings, path: Path, iou: float = 0.5, min_face: float = 0.0, dots_per_inch: int = DOTS_PER_INCH
+) -> None:
     """Draw the task's curve on the pictures that were measured, as PNG or SVG.
 
     Detection: precision against recall, one line per class. Recognition by distance: true against false accept rate.
@@ -46,7 +48,7 @@ def draw_curve(findings: Findings, path: Path, iou: float = 0.5, min_face: float
         fontsize="medium",
     )
     content = io.BytesIO()
-    figure.savefig(content, format=path.suffix.lower()[1:], dpi=DOTS_PER_INCH)
+    figure.savefig(content, format=path.suffix.lower()[1:], dpi=dots_per_inch)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, content.getvalue())
 

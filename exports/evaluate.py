@@ -128,6 +128,10 @@ def run_over(loaded: Loaded, labelled: Labelled) -> Findings:
 
 def measure(loaded: Loaded, labelled: Labelled) -> Measurement:
     """Return the task's metric: AP at IoU 0.5 (ap50), top-1 accuracy, or verification accuracy over generated pairs."""
-    findings = run_over(loaded, labelled)
-    learner = learner_for(loaded.spec, len(labelled.dataset.labels))
-    return findings.measurement(learner.metric, learner.score(findings.outputs, labelled.pictures))
+    return score(run_over(loaded, labelled))
+
+
+def score(findings: Findings) -> Measurement:
+    """Return the task's metric of what a network answered."""
+    learner = learner_for(findings.loaded.spec, len(findings.labelled.dataset.labels))
+    return findings.measurement(learner.metric, learner.score(findings.outputs, findings.labelled.pictures))

@@ -144,8 +144,17 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
             f"There is no artifact in {folder}: it holds no {MANIFEST_FILE}. Give the folder that 'zoo publish' or "
             f"'zoo find' printed."
         )
+    manifest = parse_manifest(path.read_bytes(), str(path))
+    if check_files:
+        for name, expected in manifest["files"].items():
+            _check_file(folder, name, expected)
+    return manifest
+
+
+def parse_manifest(content: bytes, path: str) -> dict[str, Any]:
+    """Read and check a manifest; `path` says in errors where it came from. Raises BadArtifact with one sentence."""
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise BadArtifact(f"{path} is not readable JSON ({error}). Publish or download the artifact again.") from error
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
@@ -159,22 +168,26 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
     unlisted = [name for name in MODEL_FILES if name not in manifest["files"]]
     if unlisted:
         raise BadArtifact(f"{path} lists no hash for {', '.join(unlisted)}, so they cannot be trusted. Publish again.")
-    if check_files:
-        for name, expected in manifest["files"].items():
-            _check_file(folder, name, expected)
     return manifest
 
 
-def _check_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
-    parts = PurePosixPath(name).parts
-    path = folder / name
-    if name.startswith("/") or "\\" in name or ".." in parts or not path.resolve().is_relative_to(folder.resolve()):
-        raise BadArtifact(f"The manifest in {folder} names '{name}', which points outside the artifact. Do not use it.")
-    size, digest = expected.get("bytes"), expected.get("sha256")
+def check_named(name: str, expected: Mapping[str, Any], where: object) -> None:
+    """Raise BadArtifact for a file that no honest manifest names: outside of the artifact, or of no sensible size."""
+    if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
+        raise BadArtifact(f"The manifest in {where} names '{name}', which points outside the artifact. Do not use it.")
+    size = expected.get("bytes")
     if not isinstance(size, int) or not 0 <= size <= MAX_FILE_BYTES:
         raise BadArtifact(
-            f"The manifest in {folder} gives {size!r} bytes for '{name}'; at most {MAX_FILE_BYTES:,} are allowed."
+            f"The manifest in {where} gives {size!r} bytes for '{name}'; at most {MAX_FILE_BYTES:,} are allowed."
         )
+
+
+def _check_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
+    check_named(name, expected, folder)
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise BadArtifact(f"The manifest in {folder} names '{name}', which points outside the artifact. Do not use it.")
+    size, digest = expected["bytes"], expected.get("sha256")
     if not path.is_file():
         raise BadArtifact(f"'{name}' is missing from {folder}. Publish or download the artifact again.")
     if path.stat().st_size != size:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from exports.load import load_artifact
+from exports.load import Loaded
 from tuner.data import decode, open_dataset
 from tuner.data.show import draw_detections
 from tuner.learners import DetectionLearner
@@ -18,18 +18,20 @@ COLUMNS = 3
 NUM_PICTURES = 6
 NUM_CANDIDATES = 24
 """The pictures with most boxes among the first few: one can see more there."""
-TILE_PX = 320
+TILE_PX = 240
+COLOURS = 128
 
 
-def draw_findings(artifact: Path, data: str, output: Path, format: str | None = None) -> Path | None:
-    """Draw an artifact's detections on validation pictures that show something, and write one PNG.
+def draw_findings(loaded: Loaded, data: str, output: Path, format: str | None = None) -> Path | None:
+    """Draw a detector's findings on validation pictures that show something, and write one PNG of few colours.
 
-    Returns the path, or None for a model that finds no boxes.
+    Returns the path, or None for a model that finds no boxes and for data without any, or of other labels.
     """
-    loaded = load_artifact(artifact)
     if not isinstance(loaded.spec.head, GridHead):
         return None
     dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed, format=format)
+    if loaded.labels and dataset.labels != loaded.labels:
+        return None
     labelled = [sample for sample in dataset.splits["val"] if len(sample.boxes_px)][:NUM_CANDIDATES]
     samples = sorted(labelled, key=lambda sample: -len(sample.boxes_px))[:NUM_PICTURES]
     if not samples:
@@ -52,5 +54,5 @@ def draw_findings(artifact: Path, data: str, output: Path, format: str | None = 
         )
         tile = ImageOps.pad(drawn, (TILE_PX, TILE_PX), color="white")
         sheet.paste(tile, (index % COLUMNS * TILE_PX, index // COLUMNS * TILE_PX))
-    sheet.save(output)
+    sheet.quantize(COLOURS).save(output, optimize=True)
     return output

@@ -14,7 +14,8 @@ import keras
 import numpy as np
 
 from exports.calibration import TOLERANCE, calibrate
-from exports.evaluate import Measurement, measure, open_labelled
+from exports.card import Subject, write_card
+from exports.evaluate import Measurement, measure, open_labelled, run_over, score
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
@@ -24,12 +25,14 @@ from exports.network import export_network
 from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
 from exports.store import commit, staging
+from exports.verify import Verification, chosen_runtime, verify
 from exports.weights import TOPOLOGY_FILE
 from tuner.runs import RunFolder
 from tuner.training import predict
 from zoo._budget import PRECISION_BYTES, check_written
 from zoo._errors import BadArtifact, ZooError, unknown
 from zoo._files import write_atomically
+from zoo._places import Location
 from zoo._specs import EmbeddingHead
 
 DEFAULT_PRECISION = "auto"
@@ -42,10 +45,16 @@ MIXED = "mixed"
 class Published:
     """A published artifact and its metric before and after quantization, measured on the same pictures."""
 
-    folder: Path
+    place: Location
     manifest: Mapping[str, Any]
     before: Measurement
     after: Measurement
+    verification: Verification | None
+
+    @property
+    def folder(self) -> Path:
+        """The place as a path, where the store is a folder."""
+        return Path(self.place)
 
     @property
     def quantization(self) -> list[dict[str, Any]]:
@@ -56,7 +65,7 @@ class Published:
     def record(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {
-            "artifact": str(self.folder),
+            "artifact": str(self.place),
             "model": self.manifest["name"],
             "version": self.manifest["version"],
             "task": self.manifest["task"],
@@ -65,27 +74,34 @@ class Published:
             "before": self.before.record(),
             "after": self.after.record(),
             "quantization": self.manifest["model"]["quantization"],
+            "verification": None if self.verification is None else self.verification.record(),
         }
 
 
 def publish(
     run: Path,
-    store: Path,
+    store: Location,
     *,
     precision: str = DEFAULT_PRECISION,
     smallest: bool = False,
     tolerance: float = TOLERANCE,
     data: str | None = None,
+    note: str = "",
+    runtime: str | None = None,
 ) -> Published:
-    """Publish the winner of a run into a store.
+    """Publish the winner of a run into a store, a folder or a URL.
 
     With `precision` "auto" each tensor gets the fewest bytes that keep the metric within `tolerance`, a share, and with
     `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. The metric is
-    measured on the run's validation pictures; `data` names their place where it has moved since. Raises ZooError when
-    the run is not finished, the files outgrow the model's budget, the metric cannot be kept, or the artifact does not
-    load back to the same answers; the store is then as it was.
+    measured on the run's validation pictures; `data` names their place where it has moved since. `note`, Markdown,
+    tells in the card where the pictures and labels come from. `runtime` is where TF.js replays the artifact before it
+    becomes visible: "node", "browser", or "none"; left out, Node where it is installed.
+
+    Raises ZooError when the run is not finished, the files outgrow the model's budget, the metric cannot be kept, or
+    Keras or TF.js do not come to the same answers; the store is then as it was.
     """
     check_choice(precision, smallest, tolerance)
+    replay = chosen_runtime(runtime)
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
@@ -108,9 +124,24 @@ def publish(
         paths = write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
         check_written(source.spec, sum((folder / name).stat().st_size for name in MODEL_FILES))
         quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
-        after = measure(quantized, labelled)
+        findings = run_over(quantized, labelled)
+        after = score(findings)
         pictures = golden_pictures(source.spec)
         outputs = predict(network, pictures, source.spec.inputs)
+        contents = [(folder / name).read_bytes() for name in MODEL_FILES]
+        subject = Subject(
+            finished,
+            replace(findings, loaded=replace(quantized, labels=tuple(labels))),
+            before,
+            after,
+            quantization,
+            bytes=sum(map(len, contents)),
+            gzip_bytes=sum(len(gzip.compress(content, mtime=0)) for content in contents),
+            note=note,
+        )
+        trainable = _write_trainable(source.network, folder, winner["options"], labels)
+        golden = write_golden(folder, pictures, outputs)
+        write_card(subject, folder, store)
         manifest = build_manifest(
             source.spec,
             folder=folder,
@@ -120,8 +151,8 @@ def publish(
             outputs={name: values.shape[1:] for name, values in outputs.items()},
             precision=quantized.precision,
             quantization=quantization,
-            trainable=_write_trainable(source.network, folder, winner["options"], labels),
-            golden=write_golden(folder, pictures, outputs),
+            trainable=trainable,
+            golden=golden,
             metrics=[after.record(), {**before.record(), "name": f"{before.name}_before_quantization"}],
             training={
                 "data": {key: value for key, value in record["data"].items() if key not in ("location", "skipped")},
@@ -137,8 +168,14 @@ def publish(
         write_atomically(folder / MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
         _check_loads_back(folder, pictures, outputs)
         _check_trains_on(folder, source.network)
+        verification = verify(folder, replay) if replay else None
+        if verification is not None and not verification.passed:
+            raise BadArtifact(
+                f"'{source.spec.name}' was not published: TF.js does not compute what Keras does "
+                f"({verification.sentence()}). Use layers that TF.js runs as they are."
+            )
         place = commit(folder, store, manifest)
-    return Published(place, manifest, before, after)
+    return Published(place, manifest, before, after, verification)
 
 
 def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tolerance: float = TOLERANCE) -> None:

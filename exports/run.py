@@ -1,45 +1,38 @@
-"""The whole way of one model: sweep, publish, draw, verify."""
+"""The whole way of one model: sweep, publish, verify."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-from exports.pictures import draw_findings
 from exports.publish import Published, check_choice, publish
-from exports.verify import verify
 from tuner import sweep
-from tuner.data import SYNTHETIC
-from zoo._errors import BadArtifact
+from zoo._places import Location
 
 
 def run_model(
-    model: str, *, store: Path, precision: Mapping[str, Any] | None = None, **sweep_options: Any
+    model: str,
+    *,
+    store: Location,
+    precision: Mapping[str, Any] | None = None,
+    note: str = "",
+    runtime: str | None = None,
+    **sweep_options: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sweep, publish and verify one model; return its table row and its record.
+    """Sweep and publish one model, which verifies it; return its table row and its record.
 
-    `precision` holds the arguments of `publish` that choose it. Raises ZooError where a step fails.
+    `precision` holds the arguments of `publish` that choose it; `note` and `runtime` are those of `publish`. Raises
+    ZooError where a step fails.
     """
     check_choice(**(precision or {}))
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
-    done = publish(result.folder, store, **(precision or {}))
-    data, format = sweep_options["data"] or SYNTHETIC, sweep_options.get("format")
-    picture = draw_findings(done.folder, data, result.folder / "findings.png", format)
-    print(f"{model}: verifying {done.folder}", file=sys.stderr)
-    checked = verify(done.folder)
-    if not checked.passed:
-        raise BadArtifact(f"{done.folder} does not compute in TF.js what Keras computed. Do not ship it.")
-    difference = checked.largest_tfjs_difference
-    row = {**published_row(done, untrained=result.untrained), "TF.js difference": f"{difference:.1e}"}
-    record = {
-        **done.record(),
-        "run": str(result.folder),
-        "verification": checked.record(),
-        "picture": str(picture) if picture else None,
-    }
+    done = publish(result.folder, store, note=note, runtime=runtime, **(precision or {}))
+    row = published_row(done, untrained=result.untrained)
+    record = {**done.record(), "run": str(result.folder)}
+    if done.verification is not None:
+        row["TF.js difference"] = f"{done.verification.largest_tfjs_difference:.1e}"
     return row, record
 
 

@@ -1,7 +1,9 @@
-"""A store: a folder of published artifacts, `<model>/<version>/`, and the catalogue derived from their manifests.
+"""A store: published artifacts, `<model>/<version>/`, in a folder or behind a URL, and the catalogue of them.
 
-An artifact becomes visible by one rename of a complete folder. The catalogue is rebuilt from what is there under a
-lock, so two publishers cannot lose each other's entry, and a torn catalogue is mended by the next publish.
+Versions never change, so a page may keep their files for ever; aliases and the catalogue are single files that are
+replaced whole. In a folder an artifact becomes visible by one rename, and publishers take turns. Behind a URL there are
+neither renames nor locks: there the manifest is written last, and whoever wrote the catalogue looks again whether it
+still tells all that is there.
 """
 
 from __future__ import annotations
@@ -12,30 +14,43 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exports.manifest import MANIFEST_FILE, read_manifest
+from exports.manifest import MANIFEST_FILE, parse_manifest
 from zoo._errors import BadArtifact, ZooError
-from zoo._files import sync_folder, write_atomically
-from zoo.catalog import CATALOG_FILE, CATALOG_SCHEMA, Entry, read_catalog
+from zoo._files import sync_folder
+from zoo._places import Folder, Location, Place, is_url, open_place
+from zoo.catalog import CATALOG_FILE, CATALOG_SCHEMA, LATEST, Aliases, Entry, open_catalog
 
-_PART_PREFIX = ".part-"
+PART_PREFIX = ".part-"
+LOCK_FILE = ".lock"
+ALIASES_FILE = "aliases.json"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,79}")
+"""Models, versions and aliases are parts of paths and URLs."""
+
+LOOKS = 20
+"""So often the catalogue behind a URL is written again because others have published meanwhile."""
 
 
 @contextlib.contextmanager
-def staging(store: Path) -> Iterator[Path]:
-    """Give a scratch folder inside `store`, removed afterwards whatever happens.
+def staging(store: Location) -> Iterator[Path]:
+    """Give a scratch folder, inside `store` where that is a folder, removed afterwards whatever happens.
 
     Raises ZooError when the store cannot be written.
     """
     try:
-        store.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=_PART_PREFIX, dir=store))
-        folder.chmod(0o755)  # mkdtemp's 0700 would hide the artifact from a web server
+        if is_url(store):
+            folder = Path(tempfile.mkdtemp(prefix="pocket-zoo-"))
+        else:
+            Path(store).mkdir(parents=True, exist_ok=True)
+            folder = Path(tempfile.mkdtemp(prefix=PART_PREFIX, dir=store))
+            folder.chmod(0o755)  # mkdtemp's 0700 would hide the artifact from a web server
+        held = _hold(folder)
     except OSError as error:
         raise ZooError(f"The store {store} cannot be written ({error.strerror}). Name another with --store.") from error
     try:
@@ -47,19 +62,54 @@ def staging(store: Path) -> Iterator[Path]:
             ) from error
         raise
     finally:
+        os.close(held)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def commit(staged: Path, store: Path, manifest: dict[str, Any]) -> Path:
-    """Move a complete staged artifact to its place and enter it into the catalogue; return the place.
+def is_abandoned(part: Path) -> bool:
+    """Tell whether the process that made a scratch folder has ended."""
+    try:
+        held = _hold(part)
+    except BlockingIOError:
+        return False
+    except FileNotFoundError:  # it has just been published or removed
+        return False
+    os.close(held)
+    return True
+
+
+def _hold(folder: Path) -> int:
+    """Lock a folder until the handle returned is closed or this process ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def commit(staged: Path, store: Location, manifest: Mapping[str, Any]) -> Location:
+    """Bring a complete staged artifact to its place and enter it into the catalogue; return the place.
 
     The same version published again is left as it is: versions never change.
     """
+    check_name(manifest["name"], "model")
+    check_name(manifest["version"], "version")
+    path = f"{manifest['name']}/{manifest['version']}"
+    if is_url(store):
+        _upload(staged, open_place(store), path)
+    else:
+        _move(staged, Path(store) / path)
+    update_catalog(store)
+    return f"{store}/{path}" if is_url(store) else Path(store) / path
+
+
+def _move(staged: Path, target: Path) -> None:
     for path in sorted(staged.rglob("*")):
         if path.is_file():
             with path.open("rb") as file:
                 os.fsync(file.fileno())
-    target = store / manifest["name"] / manifest["version"]
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
         os.rename(staged, target)
@@ -67,52 +117,159 @@ def commit(staged: Path, store: Path, manifest: dict[str, Any]) -> Path:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
     sync_folder(target.parent)
-    rebuild_catalog(store)
-    return target
 
 
-def rebuild_catalog(store: Path) -> list[str]:
-    """Write catalog.json from the manifests in the store; return one sentence per folder that was left out."""
-    with (store / ".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        entries, left_out = [], []
-        for path in _manifests(store):
-            try:
-                entries.append(_entry(store, path))
-            except (BadArtifact, KeyError, IndexError, TypeError) as error:
-                left_out.append(f"{path.parent} is not in the catalogue: {error}")
-        entries.sort(key=lambda entry: entry.created, reverse=True)
-        entries.sort(key=lambda entry: entry.name)
-        document = {"schema": CATALOG_SCHEMA, "models": [entry.record() for entry in entries]}
-        write_atomically(store / CATALOG_FILE, json.dumps(document, indent=1).encode())
+def _upload(staged: Path, place: Place, path: str) -> None:
+    """Write all files, the manifest last: until then nobody sees the others."""
+    if f"{path}/{MANIFEST_FILE}" in place.files(path):
+        return
+    names = sorted(Folder(staged).files(), key=lambda name: (name == MANIFEST_FILE, name))
+    for name in names:
+        place.write(f"{path}/{name}", (staged / name).read_bytes())
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise ZooError unless a name can be part of a path and of a URL."""
+    if not NAME.fullmatch(name):
+        raise ZooError(
+            f"'{name}' cannot be the name of a {what}: letters, digits, '-', '_' and '.' are allowed, beginning with a "
+            f"letter or digit, at most 80."
+        )
+
+
+def set_alias(store: Location, model: str, alias: str, version: str | None) -> None:
+    """Let `model@alias` mean a version from now on, or nothing when that is None.
+
+    Raises: UnknownName for a model or version that is not published, ZooError for a name that cannot be an alias.
+    """
+    check_name(alias, "alias")
+    if alias == LATEST:
+        raise ZooError(f"The alias '{LATEST}' always means the newest version. Choose another, such as stable.")
+    place = open_place(store)
+    with _turn(store):
+        catalog = open_catalog(store)
+        entry = catalog.resolve(model if version is None else f"{model}@{version}")
+        if any(one.name == model and one.version == alias for one in catalog.entries):
+            raise ZooError(f"'{alias}' is a version of '{model}' and cannot be an alias too. Choose another.")
+        aliases = dict(_read_aliases(place, model))
+        if version is None:
+            aliases.pop(alias, None)
+        else:
+            aliases[alias] = entry.version
+        place.write(f"{model}/{ALIASES_FILE}", json.dumps(aliases, indent=1).encode())
+    update_catalog(store)
+
+
+def update_catalog(store: Location) -> list[str]:
+    """Bring catalog.json up to date with what is in the store; return one sentence per folder that was left out.
+
+    Versions never change, so manifests that the catalogue knows are not read again.
+    """
+    place = open_place(store)
+    if not is_url(store):
+        with _turn(store):
+            return _write_catalog(store, place, _known(store))[1]
+    for _ in range(LOOKS):
+        written, left_out = _write_catalog(store, place, _known(store))
+        # Another publisher may have written since, from a list that was older than our artifact.
+        if _known(store) == written and _published(place) <= {*written, *map(_path_of, left_out)}:
+            break
     return left_out
 
 
-def _manifests(store: Path) -> list[Path]:
-    """List the manifests of the published artifacts.
-
-    `Path.glob` would do, but it enters the scratch folders of other publishers too, which vanish under it.
-    """
-    return [
-        version / MANIFEST_FILE
-        for model in _folders(store)
-        for version in _folders(model)
-        if (version / MANIFEST_FILE).is_file()
-    ]
+def rebuild_catalog(store: Location) -> list[str]:
+    """Write catalog.json from nothing but the manifests; return one sentence per folder that was left out."""
+    with _turn(store):
+        return _write_catalog(store, open_place(store), {})[1]
 
 
-def _folders(parent: Path) -> list[Path]:
-    return sorted(path for path in parent.iterdir() if not path.name.startswith(".") and path.is_dir())
+@contextlib.contextmanager
+def _turn(store: Location) -> Iterator[None]:
+    """Wait until no other process of this machine changes the store. Behind a URL there is nothing to wait for."""
+    if is_url(store):
+        yield
+        return
+    with (Path(store) / LOCK_FILE).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
-def _entry(store: Path, path: Path) -> Entry:
-    manifest = read_manifest(path.parent, check_files=False)
+def _known(store: Location) -> dict[str, Entry]:
+    """Return the entries of the catalogue by path; none where it is missing or torn."""
+    try:
+        return {entry.path: entry for entry in open_catalog(store).entries}
+    except (ZooError, BadArtifact):
+        return {}
+
+
+def _write_catalog(store: Location, place: Place, known: Mapping[str, Entry]) -> tuple[dict[str, Entry], list[str]]:
+    """Write the catalogue; return its entries by path and one sentence per folder that was left out."""
+    entries, left_out = {}, []
+    for path in sorted(_published(place)):
+        try:
+            entries[path] = known[path] if path in known else _entry(store, place, path)
+        except (BadArtifact, KeyError, IndexError, TypeError, FileNotFoundError) as error:
+            left_out.append(f"{place.at(path)} is not in the catalogue: {error}")
+    ordered = sorted(entries.values(), key=lambda entry: entry.created, reverse=True)
+    ordered.sort(key=lambda entry: entry.name)
+    models = sorted({entry.name for entry in ordered})
+    document = {
+        "schema": CATALOG_SCHEMA,
+        "models": [entry.record() for entry in ordered],
+        "aliases": _aliases(place, models, entries.values()),
+    }
+    place.write(CATALOG_FILE, json.dumps(document, separators=(",", ":")).encode())
+    return entries, left_out
+
+
+def _published(place: Place) -> set[str]:
+    """Return the paths of the folders that hold a manifest."""
+    if isinstance(place, Folder):  # without listing every file
+        return {
+            f"{model}/{version}"
+            for model in place.folders()
+            for version in place.folders(model)
+            if (place.root / model / version / MANIFEST_FILE).is_file()
+        }
+    paths = (name.rpartition("/") for name in place.files())
+    return {folder for folder, _, name in paths if name == MANIFEST_FILE and folder.count("/") == 1}
+
+
+def _aliases(place: Place, models: Sequence[str], entries: Any) -> Aliases:
+    """Return the aliases that mean a version which is there."""
+    there = {(entry.name, entry.version) for entry in entries}
+    found = {
+        model: {alias: version for alias, version in _read_aliases(place, model).items() if (model, version) in there}
+        for model in models
+    }
+    return {model: aliases for model, aliases in found.items() if aliases}
+
+
+def _read_aliases(place: Place, model: str) -> Mapping[str, str]:
+    try:
+        found = json.loads(place.read(f"{model}/{ALIASES_FILE}"))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError):
+        return {}  # torn by hand; 'zoo doctor' tells
+    if not isinstance(found, dict):
+        return {}
+    return {alias: version for alias, version in found.items() if isinstance(version, str) and NAME.fullmatch(alias)}
+
+
+def _path_of(sentence: str) -> str:
+    return "/".join(sentence.partition(" is not in the catalogue")[0].split("/")[-2:])
+
+
+def _entry(store: Location, place: Place, path: str) -> Entry:
+    content = place.read(f"{path}/{MANIFEST_FILE}")
+    manifest = parse_manifest(content, place.at(path))
     metric = manifest["metrics"][0]
     return Entry(
         name=manifest["name"],
         version=manifest["version"],
         task=manifest["task"],
-        path=path.parent.relative_to(store).as_posix(),
+        path=path,
         bytes=manifest["model"]["bytes"],
         gzip_bytes=manifest["model"]["gzip_bytes"],
         precision=manifest["model"]["precision"],
@@ -122,7 +279,8 @@ def _entry(store: Path, path: Path) -> Entry:
         score=metric["value"],
         metric_data=f"{metric['data']} {metric['split']}",
         created=manifest["created"],
-        manifest_sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        manifest_sha256=hashlib.sha256(content).hexdigest(),
+        store=store,
     )
 
 
@@ -132,7 +290,7 @@ def check_against_catalog(folder: Path) -> None:
     if not (store / CATALOG_FILE).is_file():
         return
     digest = hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
-    for entry in read_catalog(store):
+    for entry in open_catalog(store).entries:
         if (store / entry.path).resolve() == folder.resolve() and entry.manifest_sha256 != digest:
             raise BadArtifact(
                 f"The manifest of {folder} was changed after publishing: its SHA-256 differs from the catalogue's. "

@@ -6,6 +6,7 @@
 """
 
 from zoo._errors import BadArtifact, BadData, BadImage, BudgetExceeded, DuplicateName, UnknownName, ZooError
+from zoo._loading import load
 from zoo._registry import build, get, list_models, register_model
 from zoo._specs import (
     BUDGET_BYTES,
@@ -54,5 +55,6 @@ __all__ = [
     "find",
     "get",
     "list_models",
+    "load",
     "register_model",
 ]

@@ -80,16 +80,22 @@ def seed(text: str) -> int:
     return int(text)
 
 
-def add_store_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--store`, with the same default everywhere."""
-    from zoo.catalog import STORE_VARIABLE, default_store
+def add_store_option(parser: argparse.ArgumentParser, *, for_reading: bool = False, name: str = "store") -> None:
+    """Add `--store`, with the same default everywhere; models that are shipped can only be read.
+
+    `name` is that of the parsed value.
+    """
+    from zoo._places import as_location
+    from zoo.catalog import STORE_VARIABLE, default_source, default_store
 
     parser.add_argument(
         "--store",
-        type=Path,
-        default=default_store(),
-        metavar="DIR",
-        help=f"folder of published models (default: {STORE_VARIABLE} or ./store; now %(default)s)",
+        dest=name,
+        type=as_location,
+        default=default_source() if for_reading else default_store(),
+        metavar="STORE",
+        help=f"folder or URL of published models (default: {STORE_VARIABLE} or ./store"
+        + (", else the models that are shipped)" if for_reading else ")"),
     )
 
 
@@ -99,11 +105,11 @@ def emit(arguments: argparse.Namespace, record: Any, text: str) -> None:
     print(json.dumps(record, indent=1) if arguments.json else printable)
 
 
-def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Lay records out as a plain table; numbers with thousands separators."""
+def table(rows: Iterable[Mapping[str, Any]], format: str = "simple") -> str:
+    """Lay records out as a table, in one of tabulate's formats; numbers with thousands separators."""
     from tabulate import tabulate
 
-    return tabulate(list(rows), headers="keys", tablefmt="simple", intfmt=",", disable_numparse=False)
+    return tabulate(list(rows), headers="keys", tablefmt=format, intfmt=",", disable_numparse=False)
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -165,6 +171,7 @@ def _find(arguments: argparse.Namespace) -> None:
         max_bytes=arguments.max_bytes,
         min_metric=arguments.min_metric,
         name=arguments.name,
+        order_by=arguments.order_by,
         store=arguments.store,
     )
     rows = [
@@ -224,13 +231,19 @@ def _parser() -> argparse.ArgumentParser:
         "find",
         _find,
         "find published models, best score first",
-        ["zoo find --task face-detection --max-bytes 200000", "zoo find --json --store DIR"],
+        [
+            "zoo find --task face-detection --max-bytes 200000",
+            "zoo find --order-by bytes --json --store s3://BUCKET/models",
+        ],
     )
     finding.add_argument("--task", help="keep one task")
     finding.add_argument("--name", help="keep one model")
     finding.add_argument("--max-bytes", type=positive, metavar="N", help="largest artifact, topology plus weights")
     finding.add_argument("--min-metric", type=float, metavar="X", help="lowest score, 0 to 1")
-    add_store_option(finding)
+    finding.add_argument(
+        "--order-by", default="metric", metavar="WHAT", help="metric (default, best first), bytes, created or name"
+    )
+    add_store_option(finding, for_reading=True)
 
     for entry_point in entry_points(group=COMMAND_GROUP):
         entry_point.load()(commands)

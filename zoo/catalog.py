@@ -1,28 +1,40 @@
 """Looking published models up: reads `catalog.json` of a store and nothing else. No framework is imported.
 
-A catalogue is derived from the manifests beside it (`exports.store` writes it), so it can always be rebuilt.
+A store is a folder or a URL. Its catalogue is derived from the manifests beside it (`exports.store` writes it), so it
+can always be rebuilt.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from zoo._errors import BadArtifact, UnknownName, ZooError
+from zoo._errors import BadArtifact, UnknownName, ZooError, unknown
+from zoo._places import Location, as_location, is_url, open_place
 from zoo._specs import check_task
 
 CATALOG_FILE = "catalog.json"
 CATALOG_SCHEMA = "pocket-zoo/catalog/1"
 STORE_VARIABLE = "POCKET_ZOO_STORE"
 DEFAULT_STORE = "store"
+SHIPPED = Path(__file__).parent.parent / "exports" / "published"
+"""The trained models that come with the package."""
+LATEST = "latest"
+"""The alias of each model's newest version."""
+
+ORDERS = ("metric", "bytes", "created", "name")
+"""What found models can be ordered by: best metric, fewest bytes, newest, or name."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One published version. `bytes` is topology plus weights; `metric` is measured on the published weights."""
+    """One published version. `bytes` is topology plus weights; `metric` is measured on the published weights;
+    its `score` is None where it is undefined."""
 
     name: str
     version: str
@@ -34,16 +46,16 @@ class Entry:
     input_size: tuple[int, int]
     labels: tuple[str, ...]
     metric: str
-    score: float
+    score: float | None
     metric_data: str
     created: str
     manifest_sha256: str
-    store: Path = Path()
+    store: Location = Path()
 
     @property
-    def folder(self) -> Path:
-        """Where the artifact lies: `path` is relative to the store."""
-        return self.store / self.path
+    def folder(self) -> Location:
+        """Where the artifact lies: a path, or a URL where the store is one."""
+        return f"{self.store}/{self.path}" if is_url(self.store) else Path(self.store) / self.path
 
     def record(self) -> dict[str, Any]:
         """Return plain values for JSON, as a catalogue holds them: without the store's own place."""
@@ -52,40 +64,103 @@ class Entry:
         return record
 
 
-def default_store() -> Path:
+Aliases = Mapping[str, Mapping[str, str]]
+"""Versions by alias, by model."""
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """What a store holds, newest first for each model."""
+
+    entries: Sequence[Entry]
+    aliases: Aliases
+
+    def resolve(self, reference: str) -> Entry:
+        """Return the entry that `name`, `name@latest`, `name@alias` or `name@version` means.
+
+        Raises: UnknownName when nothing is published under it.
+        """
+        name, _, wanted = reference.partition("@")
+        versions = [entry for entry in self.entries if entry.name == name]
+        if not versions:
+            raise _unpublished(name, [entry.name for entry in self.entries])
+        wanted = wanted or LATEST
+        aliases = self.aliases.get(name, {})
+        version = aliases.get(wanted, wanted)
+        if version == LATEST:
+            return max(versions, key=lambda entry: entry.created)
+        for entry in versions:
+            if entry.version == version:
+                return entry
+        known = (LATEST, *aliases, *(entry.version for entry in versions))
+        raise unknown(f"version of '{name}'", wanted, known, f"It has: {', '.join(known)}.")
+
+
+def default_store() -> Location:
     """Return the store used when none is named: the environment variable POCKET_ZOO_STORE, else ./store."""
-    return Path(os.environ.get(STORE_VARIABLE, DEFAULT_STORE))
+    return as_location(os.environ.get(STORE_VARIABLE, DEFAULT_STORE))
 
 
-def read_catalog(store: Path) -> list[Entry]:
-    """Return every published version of a store, newest first for each model.
+def default_source() -> Location:
+    """Return where models are looked up when no store is named: the default store, else the one that is shipped."""
+    store = default_store()
+    if STORE_VARIABLE not in os.environ and not (Path(store) / CATALOG_FILE).is_file() and SHIPPED.is_dir():
+        return SHIPPED
+    return store
+
+
+def read_catalog(store: Location) -> list[Entry]:
+    """Return every published version of a store, newest first for each model. Raises as `open_catalog` does."""
+    return list(open_catalog(store).entries)
+
+
+def open_catalog(store: Location) -> Catalog:
+    """Read the catalogue of a store, a folder or a URL.
 
     Raises ZooError when there is no catalogue, BadArtifact when it is torn or of another schema.
     """
-    path = store / CATALOG_FILE
+    document = _read(store)
+    with _understood(store):
+        entries = [_entry(row, store) for row in document["models"]]
+        aliases = {name: {**found} for name, found in document.get("aliases", {}).items()}
+    return Catalog(entries, aliases)
+
+
+def _read(store: Location) -> dict[str, Any]:
+    """Return the catalogue as it is written."""
+    place = open_place(store)
+    path = place.at(CATALOG_FILE)
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(place.read(CATALOG_FILE))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ZooError(
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
             f"name another store with --store or {STORE_VARIABLE}."
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadArtifact(
-            f"{path} is not readable JSON ({error}). The next publish into this store rebuilds it."
+            f"{path} is not readable JSON ({error}). The next publish into this store rebuilds it, and so does "
+            f"'zoo doctor {store}'."
         ) from error
     if not isinstance(document, dict) or document.get("schema") != CATALOG_SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
         raise BadArtifact(f"{path} has schema {found!r}; this version reads '{CATALOG_SCHEMA}'. Update pocket-zoo.")
+    return document
+
+
+@contextlib.contextmanager
+def _understood(store: Location) -> Iterator[None]:
     try:
-        return [
-            Entry(**{**row, "input_size": tuple(row["input_size"]), "labels": tuple(row["labels"]), "store": store})
-            for row in document["models"]
-        ]
-    except (KeyError, TypeError) as error:
+        yield
+    except (AttributeError, KeyError, TypeError) as error:
         raise BadArtifact(
-            f"{path} has an entry that is not understood ({error}). The next publish rebuilds it."
+            f"{open_place(store).at(CATALOG_FILE)} has an entry that is not understood ({error}). The next publish "
+            f"rebuilds it."
         ) from error
+
+
+def _entry(row: Mapping[str, Any], store: Location) -> Entry:
+    return Entry(**{**row, "input_size": tuple(row["input_size"]), "labels": tuple(row["labels"]), "store": store})
 
 
 def find(
@@ -93,31 +168,47 @@ def find(
     max_bytes: int | None = None,
     min_metric: float | None = None,
     name: str | None = None,
-    store: Path | str | None = None,
+    order_by: str = ORDERS[0],
+    store: Location | None = None,
 ) -> list[Entry]:
-    """Return, of each published model, the newest version that fits; best score first, then fewest bytes.
+    """Return, of each published model, the newest version that fits, ordered by one of `ORDERS`.
 
-    `max_bytes` limits what travels to the page, `min_metric` is in 0..1. An empty list means that none fits.
-    Raises UnknownName for an unknown task or name, ZooError when the store has no catalogue.
+    `max_bytes` limits what travels to the page, `min_metric` is in 0..1. Of equal ones, the best metric comes first,
+    then the fewest bytes. An empty list means that none fits. Raises UnknownName for an unknown task, name or order,
+    ZooError when the store has no catalogue.
     """
     if task is not None:
         check_task(task)
+    if order_by not in ORDERS:
+        raise unknown("order", order_by, ORDERS, f"Models are ordered by: {', '.join(ORDERS)}.")
     if min_metric is not None and not 0 <= min_metric <= 1:
         raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric:g}. Write 0.9 for 90 %.")
-    entries = read_catalog(Path(store) if store is not None else default_store())
-    if name is not None and all(entry.name != name for entry in entries):
-        published = ", ".join(sorted({entry.name for entry in entries})) or "nothing"
-        raise UnknownName(f"No model '{name}' is published here; published: {published}.")
-    fitting = [
-        entry
-        for entry in entries
-        if (task is None or entry.task == task)
-        and (max_bytes is None or entry.bytes <= max_bytes)
-        and (min_metric is None or entry.score >= min_metric)
-        and (name is None or entry.name == name)
-    ]
-    newest: dict[str, Entry] = {}
-    for entry in fitting:
-        if entry.name not in newest or entry.created > newest[entry.name].created:
-            newest[entry.name] = entry
-    return sorted(newest.values(), key=lambda entry: (-entry.score, entry.bytes, entry.name))
+    place = store if store is not None else default_source()
+    document = _read(place)
+    newest: dict[str, Mapping[str, Any]] = {}
+    with _understood(place):
+        for row in document["models"]:  # rows as they are written: of thousands, few become entries
+            fits = (
+                (task is None or row["task"] == task)
+                and (max_bytes is None or row["bytes"] <= max_bytes)
+                and (min_metric is None or _score(row["score"]) >= min_metric)
+                and (name is None or row["name"] == name)
+            )
+            if fits and (row["name"] not in newest or row["created"] > newest[row["name"]]["created"]):
+                newest[row["name"]] = row
+        if name is not None and not newest and all(row["name"] != name for row in document["models"]):
+            raise _unpublished(name, [row["name"] for row in document["models"]])
+        entries = [_entry(row, place) for row in newest.values()]
+    found = sorted(entries, key=lambda entry: (-_score(entry.score), entry.bytes, entry.name))
+    if order_by == "created":
+        return sorted(found, key=lambda entry: entry.created, reverse=True)
+    return found if order_by == "metric" else sorted(found, key=lambda entry: getattr(entry, order_by))
+
+
+def _score(score: float | None) -> float:
+    return -1.0 if score is None else score  # undefined, such as without any labelled object
+
+
+def _unpublished(name: str, names: Iterable[str]) -> UnknownName:
+    published = ", ".join(sorted(set(names))) or "nothing"
+    return UnknownName(f"No model '{name}' is published here; published: {published}.")

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import errno
 import json
-import multiprocessing
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from _stores import put
 
 import zoo
 from exports.manifest import read_manifest
 from exports.publish import publish
-from exports.store import check_against_catalog, commit, rebuild_catalog, staging
+from exports.store import check_against_catalog, rebuild_catalog, staging
 from zoo.catalog import CATALOG_FILE, find, read_catalog
-
-VERSIONS_EACH = 5
 
 
 @pytest.fixture
@@ -25,20 +22,6 @@ def own_store(artifact: Path, tmp_path: Path) -> Path:
     """A store with one artifact."""
     put(artifact, tmp_path / "store", "20260101-00000000")
     return tmp_path / "store"
-
-
-def put(artifact: Path, store: Path, version: str, name: str = "yunet_n_160", **changes: Any) -> Path:
-    """Commit a copy of an artifact under another name or version."""
-    with staging(store) as folder:
-        shutil.copytree(artifact, folder, dirs_exist_ok=True)
-        manifest = {**read_manifest(artifact), "version": version, "name": name, **changes}
-        (folder / "manifest.json").write_text(json.dumps(manifest))
-        return commit(folder, store, manifest)
-
-
-def put_several(artifact: Path, store: Path, publisher: int) -> None:
-    for number in range(VERSIONS_EACH):
-        put(artifact, store, f"20260101-{publisher:04d}{number:04d}")
 
 
 def visible(store: Path) -> set[str]:
@@ -95,20 +78,6 @@ def test_the_same_version_again_changes_nothing(artifact: Path, own_store: Path)
     put(artifact, own_store, place.name)
     assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
     assert len(read_catalog(own_store)) == 1
-
-
-def test_publishers_at_once_lose_nothing(artifact: Path, tmp_path: Path) -> None:
-    context = multiprocessing.get_context("spawn")
-    publishers = [
-        context.Process(target=put_several, args=(artifact, tmp_path / "store", number)) for number in range(4)
-    ]
-    for publisher in publishers:
-        publisher.start()
-    for publisher in publishers:
-        publisher.join()
-    assert [publisher.exitcode for publisher in publishers] == [0] * 4
-    assert len(read_catalog(tmp_path / "store")) == 4 * VERSIONS_EACH
-    assert visible(tmp_path / "store") == {CATALOG_FILE, "yunet_n_160"}
 
 
 def test_a_torn_catalogue_is_a_sentence_and_is_rebuilt(artifact: Path, own_store: Path) -> None:

@@ -36,6 +36,11 @@ export abstract class LoadedModel {
     return this.network.run(this.preprocessor.run(source));
   }
 
+  /** Raw outputs for a picture, flat, by name: for those who decode by themselves. */
+  outputs(source: Source): Promise<Outputs> {
+    return this.run(source);
+  }
+
   /** Free the weights. Calls after this are refused; those under way end well. */
   dispose(): void {
     this.network.dispose();

@@ -1,0 +1,263 @@
+"""The model card: what a model is for, what it was trained on and how, how good it is, and where it ends.
+
+Markdown with pictures beside, part of the artifact and covered by its hashes. Written from the run and from what was
+measured; it adds no number of its own.
+"""
+
+from __future__ import annotations
+
+import io
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exports.curves import draw_curve
+from exports.evaluate import Findings, Measurement
+from exports.pictures import draw_findings
+from tuner.data import SYNTHETIC
+from tuner.defaults import BATCH_SIZES, EPOCHS, LEARNING_RATES
+from tuner.report import FIGURES_FOLDER, trial_rows
+from tuner.runs import RunFolder
+from zoo._cli import table
+from zoo._errors import ZooError
+from zoo._files import write_atomically
+from zoo._places import Location
+from zoo._specs import (
+    FACE_DETECTION,
+    FACE_GATE,
+    FACE_RECOGNITION,
+    OBJECT_DETECTION,
+    OBJECT_RECOGNITION,
+)
+from zoo.catalog import Entry, read_catalog
+
+CARD_FILE = "card.md"
+PICTURES = "card"
+DOTS_PER_INCH = 80
+SWEEP_PICTURES = ("search", "loss")
+
+PURPOSE = {
+    FACE_DETECTION: "Finds faces in pictures: boxes, scores and five landmarks.",
+    OBJECT_DETECTION: "Finds objects in pictures: boxes, scores and classes.",
+    FACE_RECOGNITION: "Turns an aligned face into a vector; the cosine of two vectors tells how alike two faces are.",
+    OBJECT_RECOGNITION: "Tells what a picture shows.",
+    FACE_GATE: "Tells whether a picture shows a face, so that a larger model need not run on those without.",
+}
+LIMITS = {
+    FACE_DETECTION: (
+        "Faces much smaller than those trained on are missed, and so are most that are turned away or covered. Light, "
+        "age and skin were not balanced unless the data did it: measure on pictures of your own before relying on it."
+    ),
+    OBJECT_DETECTION: (
+        "It knows only the classes above, at about the sizes and in about the surroundings that it was trained with."
+    ),
+    FACE_RECOGNITION: (
+        "Not for opening doors: at few false accepts, far fewer true ones are left than the accuracy suggests; look at "
+        "the curve. Groups that the training data show rarely are told apart worse."
+    ),
+    OBJECT_RECOGNITION: "It names one of its classes whatever the picture shows.",
+    FACE_GATE: "It looks at a crop as a whole; small faces in large scenes are not its business.",
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a card is about: the finished run, the quantized network's answers, its metrics and the files' bytes."""
+
+    run: RunFolder
+    findings: Findings
+    before: Measurement
+    after: Measurement
+    quantization: Mapping[str, Any]
+    bytes: int
+    gzip_bytes: int
+    note: str
+
+
+def write_card(subject: Subject, folder: Path, store: Location) -> None:
+    """Write card.md and card/*.png into an artifact's folder. Siblings are those published in `store`."""
+    pictures = folder / PICTURES
+    pictures.mkdir()
+    draw_curve(subject.findings, pictures / "curve.png", dots_per_inch=DOTS_PER_INCH)
+    siblings = _siblings(subject, store)
+    write_atomically(pictures / "siblings.png", _bytes_plot(subject, siblings), sync=False)
+    for name in SWEEP_PICTURES:
+        drawn = subject.run.path / FIGURES_FOLDER / f"{name}.png"
+        if drawn.is_file():
+            shutil.copyfile(drawn, pictures / f"{name}.png")
+    if subject.findings.loaded.spec.task in (FACE_DETECTION, OBJECT_DETECTION):
+        draw_findings(subject.findings.loaded, SYNTHETIC, pictures / "samples.png")
+    there = {path.stem for path in pictures.glob("*.png")}
+    write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
+
+
+def reproduce(record: Mapping[str, Any]) -> str:
+    """Return the command that makes a run again from its run.json, with DIR in place of the data's folder."""
+    asked = record["request"]
+    space = asked["space"]
+    words = ["zoo", "run", asked["model"]]
+    words += ["--data", SYNTHETIC if asked["data"] == SYNTHETIC else "DIR"]
+    given = {
+        "--format": asked["format"],
+        "--limit": asked["limit"],
+        "--trials": asked["trials"],
+        "--epochs": None if asked["epochs"] == EPOCHS else asked["epochs"],
+        "--finish-epochs": asked.get("finish_epochs") or None,
+        "--seed": asked["seed"] or None,
+        "--oracle": None if asked["oracle"] == "random" else asked["oracle"],
+        "--augment": asked["augmentation"] if isinstance(asked["augmentation"], str) else None,
+        "--embedding-loss": asked["embedding_loss"] if asked.get("teacher") else None,
+        "--teacher": asked.get("teacher"),
+        "--weights": "RUN" if asked.get("weights") else None,
+    }
+    for name, value in given.items():
+        if value is not None:
+            words += [name, str(value)]
+    if "batch_size" not in space["more"] and space["batch_sizes"] != list(BATCH_SIZES):
+        words += ["--batch-size", ",".join(map(str, space["batch_sizes"]))]
+    if "learning_rate" not in space["more"] and space["learning_rates"] != list(LEARNING_RATES):
+        words += ["--learning-rate", ":".join(f"{rate:g}" for rate in space["learning_rates"])]
+    for name, values in space["more"].items():
+        if isinstance(values, Mapping):
+            text = f"{values['low']:g}:{values['high']:g}" + (":log" if values["log"] else "")
+        else:
+            text = ",".join(map(str, values))
+        words += ["--space", f"{name}={text}"]
+    for name, value in asked["options"].items():
+        words += ["--option", f"{name}={value}"]
+    return shlex.join(words)
+
+
+def _siblings(subject: Subject, store: Location) -> Sequence[Entry]:
+    """Return the published models of the same task that were measured by the same metric on the same data."""
+    after, task = subject.after, subject.findings.loaded.spec.task
+    try:
+        entries = read_catalog(store)
+    except ZooError:  # the first model of a store
+        return []
+    data = f"{after.data} {after.split}"
+    return [
+        entry
+        for entry in entries
+        if (entry.task, entry.metric, entry.metric_data) == (task, after.name, data) and entry.score is not None
+    ]
+
+
+def _bytes_plot(subject: Subject, siblings: Sequence[Entry]) -> bytes:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.add_subplot()
+    points = [(entry.bytes, float(entry.score or 0), entry.name) for entry in siblings]
+    axes.scatter([size / 1000 for size, _, _ in points], [score for _, score, _ in points], color="tab:grey")
+    axes.scatter([subject.bytes / 1000], [subject.after.value], color="tab:blue", s=90)
+    points.append((subject.bytes, subject.after.value, subject.findings.loaded.spec.name))
+    for size, score, name in dict.fromkeys(points):
+        axes.annotate(f" {name}", (size / 1000, score), fontsize=8)
+    axes.set(xlabel="kB, topology and weights", ylabel=subject.after.name, xscale="log")
+    axes.set_title(f"{subject.after.name} on {subject.after.data} {subject.after.split}", fontsize="medium")
+    axes.grid(alpha=0.3)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=DOTS_PER_INCH)
+    return content.getvalue()
+
+
+def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> str:
+    loaded, record, winner = subject.findings.loaded, subject.run.record(), subject.run.winner()
+    spec, data = loaded.spec, record["data"]
+    trials = subject.run.read_json_lines("trials.jsonl")
+    hours = sum(trial.get("seconds", 0.0) for trial in trials) / 3600
+
+    def picture(name: str, says: str) -> list[str]:
+        return [f"![{says}]({PICTURES}/{name}.png)", ""] if name in pictures else []
+
+    metrics = [
+        {
+            "metric": done.name,
+            "value": f"{done.value:.4f}",
+            "data": f"{done.data} {done.split}",
+            "pictures": done.pictures,
+            "weights": done.precision,
+        }
+        for done in (subject.after, subject.before)
+    ]
+    hyperparameters = ", ".join(f"{name} {_short(value)}" for name, value in winner.get("hyperparameters", {}).items())
+    lines = [
+        f"# {spec.name}",
+        "",
+        PURPOSE[spec.task],
+        spec.summary,
+        "",
+        f"- architecture: `{spec.name}`, {spec.paper}",
+        f"- input: {spec.inputs.height}x{spec.inputs.width} pixels, {spec.inputs.resize}",
+        *([f"- labels: {', '.join(loaded.labels)}"] if loaded.labels else []),
+        f"- bytes: {subject.bytes:,} ({subject.gzip_bytes:,} with gzip), topology and weights",
+        "",
+        "## How good it is",
+        "",
+        _markdown(metrics),
+        "",
+        "The first row is measured on the published weights, the second before they were rounded.",
+        "",
+        *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
+        *picture("siblings", f"{subject.after.name} against bytes, among {len(siblings) + 1} published models"),
+        *picture("samples", "What it finds in generated pictures"),
+        "## What it was trained on",
+        "",
+        f"{data['name']} ({data['format']}): {_count(data['train_pictures'])} pictures to train, "
+        f"{_count(data['val_pictures'])} to choose by, SHA-256 of pictures and labels `{data['sha256']}`.",
+        "",
+        subject.note
+        or "Whoever published it left no note on where the pictures come from, who labelled them and "
+        "what their licence allows. Ask before you rely on it.",
+        "",
+        "## How it was trained",
+        "",
+        "```sh",
+        reproduce(record) if "request" in record else "# by hand, in a page",
+        "```",
+        "",
+        f"The winner: {hyperparameters or 'no hyperparameters are known'}; epoch {winner['best_epoch']}, seed "
+        f"{record['seed']}; {len(trials)} trainings in {hours:.2f} hours. Versions: "
+        + ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        + ".",
+        "",
+        _markdown(trial_rows(trials, subject.after.name, winner.get("trial"))) if trials else "",
+        "",
+        *picture("search", "The search over batch size and learning rate"),
+        *picture("loss", "Loss and metric per epoch"),
+        "## How it was quantized",
+        "",
+        _markdown([{**row, "damage": f"{100 * row['damage']:.3f} %"} for row in subject.quantization["groups"]]),
+        "",
+        "## How to load it",
+        "",
+        "```js",
+        f"const model = await zoo.load('{spec.name}@latest'); // after openZoo(STORE)",
+        "```",
+        "",
+        "```python",
+        f'network = zoo.load("{spec.name}")  # a Keras model with these weights',
+        "```",
+        "",
+        "## Where it ends",
+        "",
+        LIMITS[spec.task],
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
+    return table(rows, format="github")
+
+
+def _count(number: int | None) -> str:
+    return "an unknown number of" if number is None else f"{number:,}"
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,95 @@
+"""The model card: what it says comes from the run and the measurements, and its command makes the run again."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from exports.card import CARD_FILE, reproduce
+from exports.manifest import read_manifest
+from exports.publish import publish
+from tuner import sweep
+from tuner._cli import sweep_arguments
+from tuner.defaults import Range, Space
+from tuner.requests import Request
+from tuner.runs import RunFolder
+from zoo._cli import _parser
+
+MOST_CARD_BYTES = 400_000
+
+
+def test_a_card_tells_what_was_measured_and_how_to_make_it_again(artifact: Path, run_folder: Path) -> None:
+    manifest, text = read_manifest(artifact), (artifact / CARD_FILE).read_text()
+    winner = RunFolder.open(run_folder).winner()
+    assert f"{manifest['metrics'][0]['value']:.4f}" in text
+    assert f"{manifest['model']['bytes']:,} (" in text
+    assert f"batch_size {winner['batch_size']}" in text
+    assert manifest["training"]["data"]["sha256"] in text
+    assert "zoo run yunet_n_160 --data synthetic" in text
+    assert "left no note" in text  # none was given
+    shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", text)
+    assert {"card/curve.png", "card/siblings.png", "card/samples.png", "card/search.png", "card/loss.png"} == set(shown)
+    for name in shown:
+        with Image.open(artifact / name) as picture:
+            assert np.asarray(picture.convert("L")).std() > 1  # not blank
+    assert set(shown) | {CARD_FILE} <= set(manifest["files"])
+    assert sum(manifest["files"][name]["bytes"] for name in (*shown, CARD_FILE)) <= MOST_CARD_BYTES
+
+
+def test_a_note_stands_in_the_card(run_folder: Path, tmp_path: Path) -> None:
+    done = publish(run_folder, tmp_path, precision="uint8", note="Boxes by *hand*.", runtime="none")
+    assert "Boxes by *hand*." in (done.folder / CARD_FILE).read_text()
+    assert done.verification is None
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"trials": 3, "epochs": 4, "limit": 50, "seed": 7, "oracle": "grid", "space": Space((8, 16), (1e-3, 2e-3))},
+        {
+            "finish_epochs": 9,
+            "augmentation": "scenes",
+            "options": {"width": 0.5},
+            "space": Space(more={"batch_size": (4,), "schedule": ("cosine",), "plateau_factor": Range(0.3, 0.7)}),
+        },
+    ],
+)
+def test_the_command_asks_for_the_same_run(asked: dict[str, object], tmp_path: Path) -> None:
+    request = Request.of(None, model="yunet_n_160", **asked)
+    words = shlex.split(reproduce({"request": request.record()}))
+    assert words[0] == "zoo"
+    arguments = _parser().parse_args(words[1:])
+    from zoo._options import model_options
+
+    given = sweep_arguments(arguments, "yunet_n_160")
+    options = model_options("yunet_n_160", arguments.option) if arguments.option else None
+    again = Request.of(
+        None,
+        model="yunet_n_160",
+        options=options,
+        **{name: value for name, value in given.items() if name not in ("overfit", "out", "executor", "recipe")},
+    )
+    assert again == request
+
+
+def test_a_model_that_finds_no_boxes_has_a_card_without_samples(tmp_path: Path) -> None:
+    result = sweep("pebble_cls_48", limit=16, trials=1, epochs=1, overfit=False, out=tmp_path / "runs")
+    done = publish(result.folder, tmp_path / "store", precision="uint8", runtime="none")
+    assert not (done.folder / "card" / "samples.png").exists()
+    assert "fish" in (done.folder / CARD_FILE).read_text()
+
+
+def test_an_artifact_that_tfjs_computes_otherwise_is_not_published(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exports.verify.TOLERANCE", 1e-12)
+    with pytest.raises(zoo.BadArtifact, match=r"was not published: TF\.js does not compute .*tfjs wasm"):
+        publish(run_folder, tmp_path, precision="uint8", runtime="node")
+    assert not list(tmp_path.glob("[!.]*"))

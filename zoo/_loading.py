@@ -1,0 +1,29 @@
+"""`zoo.load`: a published model as a Keras model.
+
+The one place here that reaches up, to `exports`, and only when called: opening an artifact takes a framework.
+"""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from zoo._places import Location, is_url
+from zoo.catalog import default_source, open_catalog
+
+
+def load(reference: str, store: Location | None = None) -> Any:
+    """Return the Keras model that `name`, `name@alias` or `name@version` means, with its published weights.
+
+    Every file is checked against its hash. A store behind a URL is fetched into a folder of the cache first. Raises
+    UnknownName when nothing is published under the reference, BadArtifact for files that are torn or altered, ZooError
+    when there is no store.
+    """
+    place = store if store is not None else default_source()
+    if is_url(place):
+        place, entry = importlib.import_module("exports.transfer").cached(reference, place)
+        folder = Path(place) / entry.path
+    else:
+        folder = Path(open_catalog(place).resolve(reference).folder)
+    return importlib.import_module("exports.load").load_artifact(folder).network
