@@ -5,13 +5,16 @@ The input is always a generated picture, whatever the model was trained on: an a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exports.documents import MAX_FILE_BYTES, path_inside, read_bytes
 from tuner.data import decode, open_dataset
+from zoo._errors import BadArtifact
 from zoo._specs import ModelSpec
 
 FOLDER = "golden"
@@ -41,10 +44,23 @@ def write_golden(folder: Path, pictures: np.ndarray, outputs: Mapping[str, np.nd
 
 
 def read_golden(folder: Path, golden: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Read back what `write_golden` wrote: pictures and the expected outputs by name."""
+    """Read back what `write_golden` wrote: pictures and the expected outputs by name.
+
+    `golden` is that of a manifest whose files were checked. Raises BadArtifact when a file is not as long as its shape
+    says, or an expected output is not finite.
+    """
 
     def read(entry: Mapping[str, Any]) -> np.ndarray:
-        content = (folder / entry["path"]).read_bytes()
-        return np.frombuffer(content, np.dtype(entry["dtype"]).newbyteorder("<")).reshape(entry["shape"])
+        content = read_bytes(path_inside(folder, entry["path"], f"The manifest in {folder}"), MAX_FILE_BYTES)
+        dtype = np.dtype(entry["dtype"]).newbyteorder("<")
+        if len(content) != math.prod(entry["shape"]) * dtype.itemsize:
+            raise BadArtifact(
+                f"'{entry['path']}' in {folder} has {len(content):,} bytes, which is not shape {entry['shape']} of "
+                f"{entry['dtype']}. Publish or download the artifact again."
+            )
+        values = np.frombuffer(content, dtype).reshape(entry["shape"])
+        if not np.isfinite(values).all():
+            raise BadArtifact(f"'{entry['path']}' in {folder} holds a number that is not finite. Publish again.")
+        return values
 
     return read(golden["input"]), {name: read(entry) for name, entry in golden["outputs"].items()}

@@ -15,7 +15,7 @@ import logging
 import os
 import tempfile
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ import numpy as np
 from exports.quantize import Quantized
 from exports.topology import INPUT_NODE, base_name, rename, slim
 from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE, pack_weights, read_topology, read_weights
-from zoo._errors import ZooError
+from zoo._errors import BadArtifact, ZooError
 from zoo._quiet import quiet_stderr
 
 
@@ -65,14 +65,19 @@ def write_graph_model(model: keras.Model, weights: Mapping[str, Quantized], fold
     return paths
 
 
-def read_graph_weights(folder: Path, paths: Sequence[str]) -> dict[str, np.ndarray]:
+def read_graph_weights(
+    folder: Path, paths: Sequence[str], listed: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
     """Return the weights of a graph model folder by path, widened to what TF.js computes with.
 
-    `paths` is what `write_graph_model` returned. Raises BadArtifact when the topology or its shards are torn or not
-    understood.
+    `paths` is what `write_graph_model` returned; `listed` is that of `read_weights`. Raises BadArtifact when the
+    topology or its shards are torn or not understood, or a path has no weight.
     """
-    values = read_weights(folder, read_topology(folder))
-    return {path: values[str(number)] for number, path in enumerate(paths) if str(number) in values}
+    values = read_weights(folder, read_topology(folder), listed)
+    lost = next((path for number, path in enumerate(paths) if str(number) not in values), None)
+    if lost is not None:
+        raise BadArtifact(f"The topology of {folder} has no weight for '{lost}'. Publish or download the model again.")
+    return {path: values[str(number)] for number, path in enumerate(paths)}
 
 
 def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from exports.architecture import build_as_told
 from exports.layers_model import METADATA_KEY, assign_weights, read_layers_model
 from tuner.learners import learner_for
 from tuner.runs import RunFolder, versions
@@ -21,6 +22,8 @@ from zoo._specs import ModelSpec
 
 DATA_NAME = "page"
 TRAINED = {"batch_size": int, "learning_rate": float, "epochs": int, "pictures": int}
+MOST_TRAINED = 1_000_000
+"""Larger numbers are no training's; what a page tells of them is left out."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +67,7 @@ def import_layers_model(
     labels = about.get("labels")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         labels = []
-    network = zoo.build(name, **built_with)
+    network = build_as_told(name, built_with, folder)
     assign_weights(network, weights, folder)
     trained = _trained(about)
     run = RunFolder.create(out, name, _run_record(spec, built_with, labels, trained))
@@ -93,14 +96,16 @@ def _about(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _trained(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page told of its training, as far as it is of the right kinds."""
+    """Return what the page told of its training, as far as it is of the right kinds and sizes."""
     told = about.get("trained")
     if not isinstance(told, dict):
         return {}
     return {
         name: kind(told[name])
         for name, kind in TRAINED.items()
-        if isinstance(told.get(name), int | float) and not isinstance(told[name], bool)
+        if isinstance(told.get(name), int | float)
+        and not isinstance(told[name], bool)
+        and 0 < told[name] <= MOST_TRAINED
     }
 
 

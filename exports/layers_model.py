@@ -11,7 +11,7 @@ here unless it has the value that TF.js computes with.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from exports.quantize import quantize, quantize_weights
+from exports.documents import shown
+from exports.quantize import quantize_weights
 from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE, pack_weights, read_topology, read_weights
 from zoo._errors import BadArtifact, ZooError
 
@@ -153,18 +154,20 @@ def named_variables(model: keras.Model) -> dict[str, Any]:
     }
 
 
-def read_layers_model(folder: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the model.json of a layers model folder and its weights by name.
+def read_layers_model(
+    folder: Path, listed: Collection[str] | None = None
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the model.json of a layers model folder and its weights by name; `listed` is that of `read_weights`.
 
     Raises BadArtifact when it is torn, not understood, or no layers model.
     """
     document = read_topology(folder)
     if document.get("format") != "layers-model":
         raise BadArtifact(
-            f"{folder / TOPOLOGY_FILE} is a {document.get('format')!r}, not a 'layers-model'. Give a folder that "
+            f"{folder / TOPOLOGY_FILE} is a {shown(document.get('format'))}, not a 'layers-model'. Give a folder that "
             f"a page saved with 'model.save', or the folder '{FOLDER}' of an artifact."
         )
-    return document, read_weights(folder, document)
+    return document, read_weights(folder, document, listed)
 
 
 def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray], source: Path) -> None:
@@ -173,18 +176,17 @@ def assign_weights(model: keras.Model, weights: Mapping[str, np.ndarray], source
     strange = sorted(set(weights) - set(variables) - set(translate(model).frozen))
     if strange:
         raise BadArtifact(
-            f"{source} holds the weight '{strange[0]}', which '{model.name}' does not have. Name the architecture and "
-            f"the options that the model was built with."
+            f"{source} holds the weight {shown(strange[0])}, which '{model.name}' does not have. Name the architecture "
+            f"and the options that the model was built with."
         )
     for name, variable in variables.items():
         values = weights.get(name)
-        if values is None or values.shape != tuple(variable.shape):
-            found = "nothing" if values is None else f"shape {values.shape}"
+        if values is None or values.shape != tuple(variable.shape) or values.dtype != np.float32:
+            found = "nothing" if values is None else f"{values.dtype} of shape {values.shape}"
             raise BadArtifact(
                 f"{source} holds {found} for weight '{name}', where '{model.name}' needs {tuple(variable.shape)}. Name "
                 f"the architecture and the options that the model was built with."
             )
-        quantize(values, "float32")  # refuses what is not finite
         variable.assign(values)
 
 

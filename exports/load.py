@@ -9,11 +9,14 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 import zoo
+from exports.architecture import build_as_told
+from exports.documents import shown
 from exports.graph_model import read_graph_weights
 from exports.manifest import MANIFEST_FILE, read_manifest
 from exports.network import export_network, resized_network
@@ -79,17 +82,19 @@ def load_artifact(folder: Path) -> Loaded:
     """Load a published artifact after checking every hash.
 
     Raises BadArtifact when files are torn or altered, or when its weights do not fit the architecture it names;
-    UnknownName when that architecture is not installed.
+    UnknownName when that architecture is not installed, BudgetExceeded when its options outgrow the budget.
     """
     manifest = read_manifest(folder)
     spec = zoo.get(manifest["keras"]["architecture"])
-    network = export_network(zoo.build(spec.name, **manifest["keras"]["options"]))
     size = (manifest["input"]["height"], manifest["input"]["width"], manifest["input"]["channels"])
     if size != spec.inputs.shape:
         raise BadArtifact(
             f"{folder} takes {size} pictures but '{spec.name}' is now built for {spec.inputs.shape}. Publish again."
         )
-    _assign(network, read_graph_weights(folder, manifest["keras"]["weights"]), folder)
+    weights = read_graph_weights(folder, manifest["keras"]["weights"], manifest["files"])
+    network = export_network(build_as_told(spec.name, manifest["keras"]["options"], folder))
+    _check_outputs(network, manifest, folder)
+    _assign(network, weights, folder)
     is_generated = manifest["training"]["data"]["name"] == SYNTHETIC
     return Loaded(
         network,
@@ -101,13 +106,28 @@ def load_artifact(folder: Path) -> Loaded:
     )
 
 
+def _check_outputs(network: keras.Model, manifest: Mapping[str, Any], folder: Path) -> None:
+    told = {output["name"]: tuple(output["shape"]) for output in manifest["outputs"]}
+    built = {name: tuple(tensor.shape[1:]) for name, tensor in network.output.items()}
+    if told != built:
+        raise BadArtifact(
+            f"{folder} tells of the outputs {told}, but the architecture it names gives {built}. Publish again."
+        )
+
+
 def _assign(network: keras.Model, weights: Mapping[str, np.ndarray], folder: Path) -> None:
+    strange = sorted(set(weights) - {variable.path for variable in network.variables})
+    if strange:
+        raise BadArtifact(
+            f"{folder} holds the weight {shown(strange[0])}, which the architecture does not have. It was published "
+            f"from another version of that architecture; publish again."
+        )
     for variable in network.variables:
         values = weights.get(variable.path)
         if values is None and len(variable.shape) == 1:
             values = np.zeros(variable.shape, np.float32)  # the converter drops biases of zero
-        if values is None or values.shape != tuple(variable.shape):
-            found = "nothing" if values is None else f"shape {values.shape}"
+        if values is None or values.shape != tuple(variable.shape) or values.dtype != np.float32:
+            found = "nothing" if values is None else f"{values.dtype} of shape {values.shape}"
             raise BadArtifact(
                 f"{folder} holds {found} for weight '{variable.path}' where the architecture needs "
                 f"{tuple(variable.shape)}. "

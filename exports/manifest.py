@@ -1,7 +1,8 @@
 """The manifest: everything a page or a program must know about a published model, and proof of its files.
 
-One JSON document per artifact, `manifest.json`. This module owns its layout, writes it, and reads it with
-suspicion: paths stay inside the folder, sizes and SHA-256 hashes must match before anything else looks at a file.
+One JSON document per artifact, `manifest.json`. This module writes it, and reads it with suspicion: it has to be what
+`schemas/manifest.schema.json` demands and agree with itself, paths stay inside the folder, sizes and SHA-256 hashes
+must match before anything else looks at a file.
 """
 
 from __future__ import annotations
@@ -10,12 +11,23 @@ import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from exports.agreement import check_agreement
+from exports.documents import (
+    AGAIN,
+    MANIFEST,
+    MAX_DOCUMENT_BYTES,
+    check_document,
+    parse_document,
+    path_inside,
+    read_bytes,
+    shown,
+)
 from exports.topology import INPUT_NODE
 from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
-from zoo._errors import BadArtifact
+from zoo._errors import BadArtifact, ZooError
 from zoo._specs import FACE_RECOGNITION, ClassHead, EmbeddingHead, GridHead, ModelSpec
 from zoo.tasks.alignment import template
 from zoo.tasks.grid import ENCODING
@@ -23,22 +35,6 @@ from zoo.tasks.grid import ENCODING
 SCHEMA = "pocket-zoo/manifest/1"
 MANIFEST_FILE = "manifest.json"
 MODEL_FILES = (TOPOLOGY_FILE, WEIGHTS_FILE)
-MAX_FILE_BYTES = 64_000_000
-"""No honest artifact has a larger file; a larger claim is refused before anything is read."""
-_REQUIRED = (
-    "schema",
-    "name",
-    "version",
-    "task",
-    "model",
-    "input",
-    "outputs",
-    "decode",
-    "labels",
-    "metrics",
-    "training",
-    "files",
-)
 
 
 def build_manifest(
@@ -138,62 +134,46 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
 
     Raises BadArtifact with one sentence for a missing, torn, altered or unknown artifact.
     """
-    path = folder / MANIFEST_FILE
+    path = path_inside(folder, MANIFEST_FILE, f"The artifact {folder}")
     if not path.is_file():
         raise BadArtifact(
             f"There is no artifact in {folder}: it holds no {MANIFEST_FILE}. Give the folder that 'zoo publish' or "
             f"'zoo find' printed."
         )
-    manifest = parse_manifest(path.read_bytes(), str(path))
+    manifest = parse_manifest(read_bytes(path, MAX_DOCUMENT_BYTES), str(path))
     if check_files:
         for name, expected in manifest["files"].items():
             _check_file(folder, name, expected)
     return manifest
 
 
-def parse_manifest(content: bytes, path: str) -> dict[str, Any]:
-    """Read and check a manifest; `path` says in errors where it came from. Raises BadArtifact with one sentence."""
-    try:
-        manifest = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise BadArtifact(f"{path} is not readable JSON ({error}). Publish or download the artifact again.") from error
+def parse_manifest(content: bytes, source: str) -> dict[str, Any]:
+    """Check the bytes of a manifest, which `source` names in errors, and return what they say.
+
+    Raises BadArtifact for what the schema refuses, or for parts that contradict each other.
+    """
+    manifest = parse_document(content, source)
     if not isinstance(manifest, dict) or manifest.get("schema") != SCHEMA:
-        found = manifest.get("schema") if isinstance(manifest, dict) else type(manifest).__name__
+        found = shown(manifest.get("schema")) if isinstance(manifest, dict) else f"'{type(manifest).__name__}'"
         raise BadArtifact(
-            f"{path} has schema {found!r}; this version reads '{SCHEMA}'. Update pocket-zoo, or publish again."
+            f"{source} has schema {found}; this version reads '{SCHEMA}'. Update pocket-zoo, or publish again."
         )
-    missing = [key for key in _REQUIRED if key not in manifest]
-    if missing:
-        raise BadArtifact(f"{path} lacks {', '.join(missing)}. Publish or download the artifact again.")
-    unlisted = [name for name in MODEL_FILES if name not in manifest["files"]]
-    if unlisted:
-        raise BadArtifact(f"{path} lists no hash for {', '.join(unlisted)}, so they cannot be trusted. Publish again.")
+    check_document(manifest, MANIFEST, source)
+    try:
+        check_agreement(manifest)
+    except ZooError as error:
+        raise BadArtifact(f"{source} contradicts itself: {error} {AGAIN}") from error
     return manifest
 
 
-def check_named(name: str, expected: Mapping[str, Any], where: object) -> None:
-    """Raise BadArtifact for a file that no honest manifest names: outside of the artifact, or of no sensible size."""
-    if name.startswith("/") or "\\" in name or ".." in PurePosixPath(name).parts:
-        raise BadArtifact(f"The manifest in {where} names '{name}', which points outside the artifact. Do not use it.")
-    size = expected.get("bytes")
-    if not isinstance(size, int) or not 0 <= size <= MAX_FILE_BYTES:
-        raise BadArtifact(
-            f"The manifest in {where} gives {size!r} bytes for '{name}'; at most {MAX_FILE_BYTES:,} are allowed."
-        )
-
-
 def _check_file(folder: Path, name: str, expected: Mapping[str, Any]) -> None:
-    check_named(name, expected, folder)
-    path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
-        raise BadArtifact(f"The manifest in {folder} names '{name}', which points outside the artifact. Do not use it.")
-    size, digest = expected["bytes"], expected.get("sha256")
+    path = path_inside(folder, name, f"The manifest in {folder}")
     if not path.is_file():
         raise BadArtifact(f"'{name}' is missing from {folder}. Publish or download the artifact again.")
-    if path.stat().st_size != size:
+    if path.stat().st_size != expected["bytes"]:
         raise BadArtifact(
-            f"'{name}' in {folder} has {path.stat().st_size:,} bytes where the manifest says {size:,}. "
+            f"'{name}' in {folder} has {path.stat().st_size:,} bytes where the manifest says {expected['bytes']:,}. "
             f"Publish or download the artifact again."
         )
-    if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+    if hashlib.sha256(path.read_bytes()).hexdigest() != expected["sha256"]:
         raise BadArtifact(f"'{name}' in {folder} was changed after publishing: its SHA-256 differs. Download it again.")

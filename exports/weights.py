@@ -1,27 +1,31 @@
 """How weights travel in TF.js files: the `weightsManifest` of a `model.json` and the shards that it names.
 
 Read with suspicion, since the files may come from anywhere: shards lie beside the topology, their length is what the
-shapes and types say, and nothing is allocated on the word of a shape alone.
+shapes and types say, every number is finite, and nothing is allocated on the word of a shape alone.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from exports.quantize import Quantized
+from exports.documents import MAX_DOCUMENT_BYTES, MAX_FILE_BYTES, parse_document, path_inside, read_bytes, shown
+from exports.quantize import LEVELS, Quantized
 from zoo._budget import PRECISION_BYTES
 from zoo._errors import BadArtifact
 
 TOPOLOGY_FILE = "model.json"
 WEIGHTS_FILE = "weights.bin"
-OTHER_TYPES = ("int32", "bool")
-"""Types of tensors that are no weights, such as the shape of a reshape; they travel as they are."""
+PLAIN_TYPES = ("float32", "int32", "bool")
+"""Types that travel as they are; int32 and bool are of tensors that are no weights, such as the shape of a reshape."""
+QUANTIZED_TYPES = tuple(precision for precision in PRECISION_BYTES if precision != "float32")
+MAX_AXES = 8
+MAX_VALUES = MAX_FILE_BYTES // 4
+"""No honest model has more numbers, since as float32 they would outgrow the largest file."""
 
 
 def pack_weights(tensors: Mapping[str, Quantized]) -> tuple[list[dict[str, Any]], bytes]:
@@ -39,21 +43,21 @@ def pack_weights(tensors: Mapping[str, Quantized]) -> tuple[list[dict[str, Any]]
 
 def read_topology(folder: Path) -> dict[str, Any]:
     """Return the parsed model.json of a TF.js model folder. Raises BadArtifact when it is missing or no JSON object."""
-    path = folder / TOPOLOGY_FILE
-    try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise BadArtifact(f"{path} cannot be read as JSON ({error}). Publish or download the model again.") from error
+    path = path_inside(folder, TOPOLOGY_FILE, f"The model {folder}")
+    document = parse_document(read_bytes(path, MAX_DOCUMENT_BYTES), str(path))
     if not isinstance(document, dict):
         raise BadArtifact(f"{path} holds no JSON object. Publish or download the model again.")
     return document
 
 
-def read_weights(folder: Path, document: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def read_weights(
+    folder: Path, document: Mapping[str, Any], listed: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
     """Return the tensors that a model.json tells of, by name, widened to what TF.js computes with.
 
-    Raises BadArtifact when an entry is not understood, a shard is missing or lies outside `folder`, or the shards are
-    shorter or longer than the entries say.
+    `listed` names the shards whose hashes were checked, the only ones that are read then; left out, any in `folder`.
+    Raises BadArtifact when an entry is not understood, two have one name, a shard is missing or lies outside `folder`,
+    or the shards are shorter or longer than the entries say.
     """
     try:
         groups = list(document["weightsManifest"])
@@ -61,25 +65,27 @@ def read_weights(folder: Path, document: Mapping[str, Any]) -> dict[str, np.ndar
         names = [str(path) for group in groups for path in group["paths"]]
     except (KeyError, TypeError) as error:
         raise BadArtifact(
-            f"The {TOPOLOGY_FILE} in {folder} has no weightsManifest that is understood ({error!r}). "
-            f"Publish or download the model again."
+            f"The {TOPOLOGY_FILE} in {folder} has no weightsManifest that is understood ({type(error).__name__}: "
+            f"{shown(str(error))}). Publish or download the model again."
         ) from error
-    content = b"".join(_read_shard(folder, name) for name in names)
-    weights, offset = {}, 0
+    content = _read_shards(folder, names, listed)
+    weights: dict[str, np.ndarray] = {}
+    offset = values = 0
     for entry in entries:
         name, shape, stored_type, quantization = _checked(entry, folder)
+        if name in weights:
+            raise BadArtifact(f"The topology of {folder} has two weights {shown(name)}. Do not use it.")
         count = math.prod(shape)
-        end = offset + count * stored_type.itemsize
+        end, values = offset + count * stored_type.itemsize, values + count
         if end > len(content):
-            raise BadArtifact(f"The weights of {folder} end after {len(content):,} bytes, inside '{name}'.")
+            raise BadArtifact(f"The weights of {folder} end after {len(content):,} bytes, inside {shown(name)}.")
+        if values > MAX_VALUES:
+            raise BadArtifact(f"The weights of {folder} are more than {MAX_VALUES:,} numbers. Do not use them.")
         stored = np.frombuffer(content, stored_type.newbyteorder("<"), count, offset).reshape(shape)
         offset = end
-        if quantization:
-            affine = Quantized(
-                stored, quantization["dtype"], quantization.get("scale", 1.0), quantization.get("min", 0.0)
-            )
-            stored = affine.dequantized()
-        weights[name] = stored
+        weights[name] = _widened(stored, quantization)
+        if not np.isfinite(weights[name]).all():
+            raise BadArtifact(f"Weight {shown(name)} of {folder} holds a number that is not finite. Publish again.")
     if offset != len(content):
         raise BadArtifact(
             f"The weights of {folder} hold {len(content):,} bytes where the topology tells of {offset:,}."
@@ -87,17 +93,26 @@ def read_weights(folder: Path, document: Mapping[str, Any]) -> dict[str, np.ndar
     return weights
 
 
-def _read_shard(folder: Path, name: str) -> bytes:
-    path = folder / name
-    inside = path.resolve().is_relative_to(folder.resolve())
-    if ".." in PurePosixPath(name).parts or "\\" in name or name.startswith("/") or not inside:
-        raise BadArtifact(f"The topology in {folder} names the shard '{name}', which lies outside. Do not use it.")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise BadArtifact(
-            f"The shard '{name}' of {folder} cannot be read ({error.strerror}). Publish or download the model again."
-        ) from error
+def _read_shards(folder: Path, names: list[str], listed: Collection[str] | None) -> bytes:
+    content = bytearray()
+    seen: set[Path] = set()
+    for name in names:
+        path = path_inside(folder, name, f"The topology in {folder}")
+        if path in seen:
+            raise BadArtifact(f"The topology in {folder} names the shard {shown(name)} twice. Do not use it.")
+        if listed is not None and name not in listed:
+            raise BadArtifact(f"The manifest lists no hash for {shown(name)} in {folder}, so it cannot be trusted.")
+        seen.add(path)
+        content += read_bytes(path, MAX_FILE_BYTES - len(content))
+    return bytes(content)
+
+
+def _widened(stored: np.ndarray, quantization: Mapping[str, Any]) -> np.ndarray:
+    if not quantization:
+        return stored
+    return Quantized(
+        stored, quantization["dtype"], quantization.get("scale", 1.0), quantization.get("min", 0.0)
+    ).dequantized()
 
 
 def _checked(entry: Any, folder: Path) -> tuple[str, tuple[int, ...], np.dtype, Mapping[str, Any]]:
@@ -105,17 +120,38 @@ def _checked(entry: Any, folder: Path) -> tuple[str, tuple[int, ...], np.dtype, 
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str):
         raise BadArtifact(f"A weight in the topology of {folder} has no name. Publish or download the model again.")
-    shape, quantization = entry.get("shape"), entry.get("quantization") or {}
-    sides = shape if isinstance(shape, list) else [None]
-    if not all(isinstance(side, int) and not isinstance(side, bool) and side >= 0 for side in sides):
-        raise BadArtifact(f"Weight '{name}' of {folder} has shape {shape!r}; a shape is a list of whole numbers.")
-    stored_type = quantization.get("dtype", entry.get("dtype")) if isinstance(quantization, dict) else None
-    if stored_type not in (*PRECISION_BYTES, *OTHER_TYPES):
+    weight = f"Weight {shown(name)} of {folder}"
+    shape = entry.get("shape")
+    if not isinstance(shape, list) or len(shape) > MAX_AXES or not all(map(_is_side, shape)):
         raise BadArtifact(
-            f"Weight '{name}' of {folder} is stored as {stored_type!r}; known are {', '.join(PRECISION_BYTES)}."
+            f"{weight} has shape {shown(shape)}; a shape is a list of at most {MAX_AXES} whole numbers from 0 to "
+            f"{MAX_FILE_BYTES:,}."
         )
+    stored_type, quantization = entry.get("dtype"), entry.get("quantization", {})
+    if "quantization" in entry:
+        if not isinstance(quantization, dict) or stored_type != "float32":
+            raise BadArtifact(
+                f"{weight} is {shown(stored_type)} with quantization {shown(quantization)}; only float32 is quantized, "
+                f"and an object says how."
+            )
+        stored_type = quantization.get("dtype")
+    known = QUANTIZED_TYPES if "quantization" in entry else PLAIN_TYPES
+    if stored_type not in known:
+        raise BadArtifact(f"{weight} is stored as {shown(stored_type)}; known are {', '.join(known)}.")
+    if stored_type in LEVELS:
+        _check_range(weight, quantization, LEVELS[stored_type])
+    return name, tuple(shape), np.dtype(stored_type), quantization
+
+
+def _is_side(side: Any) -> bool:
+    return isinstance(side, int) and not isinstance(side, bool) and 0 <= side <= MAX_FILE_BYTES
+
+
+def _check_range(weight: str, quantization: Mapping[str, Any], levels: int) -> None:
     for key in ("scale", "min"):
-        value = quantization.get(key, 0.0)
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
-            raise BadArtifact(f"Weight '{name}' of {folder} has the {key} {value!r}; it must be a finite number.")
-    return name, tuple(sides), np.dtype(stored_type), quantization
+        value = quantization.get(key)
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise BadArtifact(f"{weight} has the {key} {shown(value)}; it must be a finite number.")
+    largest = abs(quantization["scale"]) * levels + abs(quantization["min"])
+    if largest > float(np.finfo(np.float32).max):
+        raise BadArtifact(f"{weight} has a scale and a min that lead beyond float32, to {largest:g}. Do not use it.")

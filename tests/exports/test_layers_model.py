@@ -191,12 +191,12 @@ def spoiled(saved: Path, copy: Path, **changes: Any) -> Path:
     ("changes", "options", "message"),
     [
         ({"format": "graph-model"}, {}, "not a 'layers-model'"),
-        ({"weightsManifest": [{"paths": ["../secret"], "weights": []}]}, {}, "which lies outside"),
+        ({"weightsManifest": [{"paths": ["../secret"], "weights": []}]}, {}, "points outside"),
         ({"weightsManifest": [{"paths": [], "weights": []}]}, {}, "holds nothing for weight"),
         ({"userDefinedMetadata": None}, {}, "does not tell which architecture"),
         ({"userDefinedMetadata": None}, {"model": "yunet_n_161"}, "Did you mean 'yunet_n_160'"),
         ({"userDefinedMetadata": None}, {"model": "gate_64"}, "which 'gate_64' does not have"),
-        ({}, {"options": {"width": 0.5}}, r"holds shape \(3, 3, 3, 16\) for weight 'stem/kernel'"),
+        ({}, {"options": {"width": 0.5}}, r"holds float32 of shape \(3, 3, 3, 16\) for weight 'stem/kernel'"),
     ],
 )
 def test_a_model_that_does_not_fit_is_a_sentence(

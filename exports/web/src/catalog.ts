@@ -2,7 +2,8 @@
 import { Checker, parseJson } from './check.js';
 import { TASKS, type Task } from './contract.js';
 import { ZooError } from './errors.js';
-import { MAX_FILE_BYTES, checkPath } from './manifest.js';
+import { MAX_FILE_BYTES } from './limits.js';
+import { checkPath } from './manifest.js';
 
 export const CATALOG_SCHEMA = 'pocket-zoo/catalog/1';
 export const LATEST = 'latest';

@@ -5,14 +5,23 @@
 import { ZooError } from './errors.js';
 
 const SHOWN_CHARACTERS = 60;
+/** No honest document is nested deeper, and what walks through one by recursion would run out of stack. */
+const MAX_NESTING = 32;
 
 /** Parse bytes as JSON. `document` names them in errors. */
 export function parseJson(bytes: Uint8Array, document: string): unknown {
+  let parsed: unknown;
   try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch (error) {
     throw new ZooError(`${document} is not readable JSON. Publish the model again.`, { cause: error });
   }
+  let level = [parsed];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth === MAX_NESTING) throw new ZooError(`${document} is nested deeper than ${MAX_NESTING} levels. Do not use it.`);
+    level = level.flatMap((value) => (typeof value === 'object' && value !== null ? Object.values(value) : []));
+  }
+  return parsed;
 }
 
 /** Checks the values of one document. */
@@ -51,8 +60,19 @@ export class Checker {
     return value as T;
   }
 
-  list<T>(value: unknown, where: string, each: (value: unknown, where: string) => T): T[] {
+  list<T>(value: unknown, where: string, each: (value: unknown, where: string) => T, most = Infinity): T[] {
     if (!Array.isArray(value)) this.fail(where, value, 'a list');
+    if (value.length > most) this.fail(where, value, `a list of at most ${most}`);
     return value.map((one, index) => each(one, `${where}[${index}]`));
+  }
+
+  /** The same list, whose texts have to be different. */
+  distinct(texts: string[], where: string): string[] {
+    const seen = new Set<string>();
+    for (const text of texts) {
+      if (seen.has(text)) this.fail(where, text, 'different each time');
+      seen.add(text);
+    }
+    return texts;
   }
 }

@@ -17,7 +17,7 @@ export async function download(url: URL, limit: number): Promise<Uint8Array<Arra
   }
   const parts: Uint8Array[] = [];
   let length = 0;
-  const reader = response.body!.getReader();
+  const reader = (response.body ?? new Blob().stream()).getReader(); // status 204 has no body
   for (;;) {
     const { done, value } = await reader.read().catch((error: unknown) => {
       throw new Unreachable(`${url} broke off after ${length} bytes (${reason(error)}). Try again.`, { cause: error });

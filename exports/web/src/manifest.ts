@@ -6,13 +6,10 @@ import { Checker, parseJson } from './check.js';
 import { TASKS, type DecodeRule, type FileRecord, type InputSpec, type Manifest } from './contract.js';
 import { ZooError } from './errors.js';
 import { numAnchors } from './grid.js';
+import * as limits from './limits.js';
 
 export const SCHEMA = 'pocket-zoo/manifest/1';
 export const BOX_ENCODING = 'centre-log-size';
-/** No honest artifact has a larger file; a larger claim is refused before anything is fetched. */
-export const MAX_FILE_BYTES = 64_000_000;
-const MAX_SIDE = 4_096;
-const MAX_ENTRIES = 10_000;
 
 /** Read and check a manifest. `document` names it in errors. Throws ZooError for anything not understood or unsafe. */
 export function parseManifest(bytes: Uint8Array, document: string): Manifest {
@@ -21,11 +18,13 @@ export function parseManifest(bytes: Uint8Array, document: string): Manifest {
   if (raw.schema !== SCHEMA) {
     throw new ZooError(`${document} has schema ${JSON.stringify(raw.schema)}; this page reads '${SCHEMA}'. Update it.`);
   }
-  const outputs = check.list(raw.outputs, 'outputs', (value, where) => {
+  const axis = (side: unknown, where: string) => check.whole(side, where, 1, limits.MAX_COUNT);
+  const checkOutput = (value: unknown, where: string) => {
     const output = check.object(value, where);
-    const shape = check.list(output.shape, `${where}.shape`, (side, at) => check.whole(side, at, 1, MAX_FILE_BYTES));
+    const shape = check.list(output.shape, `${where}.shape`, axis, limits.MAX_AXES);
     return { name: check.text(output.name, `${where}.name`), shape };
-  });
+  };
+  const outputs = check.list(raw.outputs, 'outputs', checkOutput, limits.MAX_OUTPUTS);
   const model = check.object(raw.model, 'model');
   check.oneOf(model.format, 'model.format', ['tfjs-graph-model']);
   const manifest: Manifest = {
@@ -36,12 +35,12 @@ export function parseManifest(bytes: Uint8Array, document: string): Manifest {
     model: {
       ...model,
       topology: check.text(model.topology, 'model.topology'),
-      bytes: check.whole(model.bytes, 'model.bytes', 1, MAX_FILE_BYTES),
+      bytes: check.whole(model.bytes, 'model.bytes', 1, limits.MAX_MODEL_BYTES),
     },
     input: checkInput(check, raw.input),
     outputs,
     decode: checkDecode(check, raw.decode),
-    labels: check.list(raw.labels, 'labels', (label, where) => check.text(label, where)),
+    labels: check.list(raw.labels, 'labels', (label, where) => check.text(label, where), limits.MAX_ENTRIES),
     files: checkFiles(check, raw.files),
   };
   checkShapes(check, manifest);
@@ -51,17 +50,18 @@ export function parseManifest(bytes: Uint8Array, document: string): Manifest {
 function checkInput(check: Checker, value: unknown): InputSpec {
   const input = check.object(value, 'input');
   check.oneOf(input.channel_order, 'input.channel_order', ['rgb']);
-  const [low, high] = check.list(input.value_range, 'input.value_range', (one, where) => check.number(one, where));
+  const limit = (one: unknown, where: string) => check.number(one, where, -limits.MAX_COUNT, limits.MAX_COUNT);
+  const [low, high] = check.list(input.value_range, 'input.value_range', limit, 2);
   if (!(low < high)) check.fail('input.value_range', input.value_range, 'two rising numbers');
   const fraction = (one: unknown, where: string) => check.number(one, where, 0, 1);
   const alignment = Object.entries(check.object(input.alignment ?? {}, 'input.alignment')).map(([name, point]) => {
-    const [x, y] = check.list(point, `input.alignment.${name}`, fraction);
+    const [x, y] = check.list(point, `input.alignment.${name}`, fraction, 2);
     return [name, [x, fraction(y, `input.alignment.${name}[1]`)]] as const;
   });
   return {
     node: check.text(input.node, 'input.node'),
-    height: check.whole(input.height, 'input.height', 1, MAX_SIDE),
-    width: check.whole(input.width, 'input.width', 1, MAX_SIDE),
+    height: check.whole(input.height, 'input.height', 1, limits.MAX_SIDE),
+    width: check.whole(input.width, 'input.width', 1, limits.MAX_SIDE),
     channels: check.oneOf(input.channels, 'input.channels', [1, 3] as const),
     value_range: [low, high],
     resize: check.oneOf(input.resize, 'input.resize', ['letterbox', 'stretch'] as const),
@@ -74,32 +74,37 @@ function checkDecode(check: Checker, value: unknown): DecodeRule {
   const rule = check.object(value, 'decode');
   const kind = check.oneOf(rule.kind, 'decode.kind', ['grid', 'embedding', 'classes'] as const);
   if (kind === 'classes') return { kind };
-  if (kind === 'embedding') return { kind, size: check.whole(rule.size, 'decode.size', 1, MAX_ENTRIES) };
+  if (kind === 'embedding') return { kind, size: check.whole(rule.size, 'decode.size', 1, limits.MAX_ENTRIES) };
   check.oneOf(rule.box_encoding, 'decode.box_encoding', [BOX_ENCODING]);
   check.oneOf(rule.score, 'decode.score', ['sigmoid']);
-  const strides = check.list(rule.strides, 'decode.strides', (one, where) => check.whole(one, where, 1, MAX_SIDE));
-  const side = (one: unknown, where: string) => check.number(one, where, 1e-6, MAX_SIDE);
-  const sides = check.list(rule.anchor_sides, 'decode.anchor_sides', (one, where) => check.list(one, where, side));
+  const stride = (one: unknown, where: string) => check.whole(one, where, 1, limits.MAX_SIDE);
+  const strides = check.list(rule.strides, 'decode.strides', stride, limits.MAX_STRIDES);
+  const side = (one: unknown, where: string) => check.number(one, where, 1e-6, limits.MAX_SIDE);
+  const perCell = (one: unknown, where: string) => check.list(one, where, side, limits.MAX_ANCHOR_SIDES);
+  const sides = check.list(rule.anchor_sides, 'decode.anchor_sides', perCell, limits.MAX_STRIDES);
+  const keypoint = (one: unknown, where: string) => check.text(one, where);
   if (sides.length !== strides.length) check.fail('decode.anchor_sides', sides, `${strides.length} lists, one per stride`);
   return {
     kind,
     strides,
     anchor_sides: sides,
-    keypoints: check.list(rule.keypoints, 'decode.keypoints', (one, where) => check.text(one, where)),
+    keypoints: check.distinct(check.list(rule.keypoints, 'decode.keypoints', keypoint, limits.MAX_KEYPOINTS), 'decode.keypoints'),
     score_threshold: check.number(rule.score_threshold, 'decode.score_threshold', 0, 1),
     iou_threshold: check.number(rule.iou_threshold, 'decode.iou_threshold', 0, 1),
-    max_detections: check.whole(rule.max_detections, 'decode.max_detections', 1, MAX_ENTRIES),
+    max_detections: check.whole(rule.max_detections, 'decode.max_detections', 1, limits.MAX_ENTRIES),
   };
 }
 
 function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
-  const files = Object.entries(check.object(value, 'files')).map(([path, record]) => {
+  const records = Object.entries(check.object(value, 'files'));
+  if (records.length > limits.MAX_FILES) check.fail('number of files', records.length, `at most ${limits.MAX_FILES}`);
+  const files = records.map(([path, record]) => {
     checkPath(check, path);
     const { bytes, sha256 } = check.object(record, `files['${path}']`);
     return [
       path,
       {
-        bytes: check.whole(bytes, `files['${path}'].bytes`, 0, MAX_FILE_BYTES),
+        bytes: check.whole(bytes, `files['${path}'].bytes`, 0, limits.MAX_FILE_BYTES),
         sha256: check.text(sha256, `files['${path}'].sha256`, /^[0-9a-f]{64}$/),
       },
     ] as const;
@@ -129,6 +134,9 @@ function checkShapes(check: Checker, { decode, input, labels, outputs }: Manifes
   } else {
     expected.class_logits = [labels.length];
   }
+  check.distinct(outputs.map(({ name }) => name), 'name of an output');
+  const values = outputs.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+  if (values > limits.MAX_OUTPUT_VALUES) check.fail('numbers in all outputs', values, `at most ${limits.MAX_OUTPUT_VALUES}`);
   const found = Object.fromEntries(outputs.map(({ name, shape }) => [name, shape]));
   for (const [name, shape] of Object.entries(expected)) {
     if (String(found[name]) !== String(shape)) check.fail(`shape of output ${name}`, found[name] ?? null, `[${shape}]`);

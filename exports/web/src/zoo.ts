@@ -3,14 +3,14 @@ import { BACKENDS, type Backend } from './backends.js';
 import { NO_CACHE, openCache } from './cache.js';
 import { findEntries, parseCatalog, resolve, type Catalog, type Entry, type Query } from './catalog.js';
 import type { Classifier } from './classifier.js';
-import type { Manifest } from './contract.js';
+import type { FileRecord, Manifest } from './contract.js';
 import type { Detector } from './detector.js';
 import { ZooError, reason } from './errors.js';
 import { Files } from './files.js';
 import { parseManifest } from './manifest.js';
 import type { Memory } from './memory.js';
 import type { Recognizer } from './recognizer.js';
-import { parseTopology, weightBytes } from './topology.js';
+import { checkFinite, parseTopology, weightBytes } from './topology.js';
 
 /** A catalogue or a manifest is a few kilobytes; this many are refused. */
 const MAX_DOCUMENT_BYTES = 4_000_000;
@@ -64,10 +64,7 @@ export class Zoo {
 
   /** One file of an artifact, checked against the manifest. */
   async file(entry: Entry, manifest: Manifest, path: string): Promise<Uint8Array<ArrayBuffer>> {
-    if (!Object.hasOwn(manifest.files, path)) {
-      throw new ZooError(`${entry.path} lists no hash for '${path}', so it cannot be trusted. Publish the model again.`);
-    }
-    const { bytes, sha256 } = manifest.files[path];
+    const { bytes, sha256 } = recordOf(entry, manifest, path);
     return this.files.get(this.urlOf(entry, path), sha256, bytes, true);
   }
 
@@ -83,13 +80,11 @@ export class Zoo {
     const document = `${entry.path}/${manifest.model.topology}`;
     const topology = parseTopology(await this.file(entry, manifest, manifest.model.topology), document);
     const paths = topology.weightsManifest.flatMap((group) => group.paths);
+    checkSizes(entry, manifest, paths, weightBytes(topology, document));
     const shards = await Promise.all(paths.map((path) => this.file(entry, manifest, path)));
     const weights = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
     shards.reduce((at, shard) => (weights.set(shard, at), at + shard.length), 0);
-    const expected = weightBytes(topology, document);
-    if (weights.length !== expected) {
-      throw new ZooError(`The weights of ${entry.path} have ${weights.length} bytes; ${document} tells of ${expected}. Publish again.`);
-    }
+    checkFinite(topology, weights.buffer, document);
     const { loadModel } = await tensorflow;
     const { backends = BACKENDS, wasmPath = './' } = this.options;
     return (await loadModel(manifest, topology, weights.buffer, backends, new URL(wasmPath, pageAddress()).href)) as M;
@@ -107,6 +102,25 @@ export class Zoo {
 
   private urlOf(entry: Entry, path: string): URL {
     return new URL(`${entry.path}/${path}`, this.base);
+  }
+}
+
+function recordOf(entry: Entry, manifest: Manifest, path: string): FileRecord {
+  if (!Object.hasOwn(manifest.files, path)) {
+    throw new ZooError(`${entry.path} lists no hash for '${path}', so it cannot be trusted. Publish the model again.`);
+  }
+  return manifest.files[path];
+}
+
+/** Before shards are downloaded: what the manifest says of their sizes is what the topology needs and the model weighs. */
+function checkSizes(entry: Entry, manifest: Manifest, shards: string[], expected: number): void {
+  const sum = (paths: string[]) => paths.reduce((total, path) => total + recordOf(entry, manifest, path).bytes, 0);
+  if (sum(shards) !== expected) {
+    throw new ZooError(`The weights of ${entry.path} have ${sum(shards)} bytes; its topology tells of ${expected}. Publish again.`);
+  }
+  const { topology, bytes } = manifest.model;
+  if (sum([topology, ...shards]) !== bytes) {
+    throw new ZooError(`${entry.path} weighs ${sum([topology, ...shards])} bytes; its manifest tells of ${bytes}. Publish again.`);
   }
 }
 

@@ -2,29 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { findEntries, parseCatalog, resolve } from '../src/catalog.js';
 import { parseManifest } from '../src/manifest.js';
-import { parseTopology, weightBytes } from '../src/topology.js';
+import { checkFinite, parseTopology, weightBytes } from '../src/topology.js';
+import { HASH, MANIFEST, bytes, nested } from './_artifact.js';
 
-const HASH = 'a'.repeat(64);
-const MANIFEST = {
-  schema: 'pocket-zoo/manifest/1',
-  name: 'tiny',
-  version: '1',
-  task: 'face-detection',
-  model: { format: 'tfjs-graph-model', topology: 'model.json', bytes: 10 },
-  input: {
-    node: 'image', height: 16, width: 16, channels: 3, channel_order: 'rgb', value_range: [0, 1], resize: 'letterbox', pad_value: 114,
-  },
-  outputs: [{ name: 'class_logits', shape: [4, 1] }, { name: 'box_offsets', shape: [4, 4] }],
-  decode: {
-    kind: 'grid', box_encoding: 'centre-log-size', strides: [8], anchor_sides: [[1]], keypoints: [], score: 'sigmoid',
-    score_threshold: 0.3, iou_threshold: 0.4, max_detections: 10,
-  },
-  labels: ['face'],
-  files: { 'model.json': { bytes: 5, sha256: HASH }, 'golden/input.bin': { bytes: 5, sha256: HASH } },
-  metrics: [{ name: 'ap50', value: 0.5 }],
-};
-
-const bytes = (value: unknown) => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 const withFile = (path: string, record: object = { bytes: 1, sha256: HASH }) => ({ files: { [path]: record } });
 
 describe('a manifest', () => {
@@ -47,6 +27,16 @@ describe('a manifest', () => {
     ['with another origin', withFile('https://evil.example/x'), 'points outside'],
     ['with a data address', withFile('data:text/plain,x'), 'points outside'],
     ['with a query', withFile('model.json?x'), 'points outside'],
+    ['nested too deep', { extra: nested(40) }, 'nested deeper than 32 levels'],
+    ['nested a hundred thousand deep', '['.repeat(100_000) + ']'.repeat(100_000), 'nested deeper than 32 levels'],
+    ['with a number beyond all', JSON.stringify(MANIFEST).replace('0.3', '1e999'), 'a number'],
+    ['with a thousand and one files', { files: Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`${i}`, {}])) }, 'at most 1000'],
+    ['with a model over the budget', { model: { ...MANIFEST.model, bytes: 2_000_001 } }, 'a number from 1 to 2000000'],
+    ['with two outputs of one name', { outputs: [...MANIFEST.outputs, MANIFEST.outputs[0]] }, 'different each time'],
+    ['with two landmarks of one name', { decode: { ...MANIFEST.decode, keypoints: ['a', 'a'] } }, 'different each time'],
+    ['with a huge output', { outputs: [...MANIFEST.outputs, { name: 'x', shape: [1e6, 1e6] }] }, 'at most 16000000'],
+    ['with a million labels', { labels: Array(1e6).fill('x') }, 'a list of at most 10000'],
+    ['with a million strides', { decode: { ...MANIFEST.decode, strides: Array(1e6).fill(8) } }, 'a list of at most 8'],
     ['with an oversize file', withFile('big.bin', { bytes: 1e12, sha256: HASH }), 'a number from 0 to 64000000'],
     ['with a size in words', withFile('odd.bin', { bytes: 'many', sha256: HASH }), 'a whole number'],
     ['with a hash that is none', withFile('odd.bin', { bytes: 1, sha256: 'x' }), 'a text like'],
@@ -83,10 +73,45 @@ describe('a topology', () => {
 
   it('refuses what it cannot count', () => {
     const count = (weight: object) => weightBytes(parseTopology(bytes(weights(weight)), 't'), 't');
-    expect(() => count({ dtype: 'float8' })).toThrow('one of bool');
+    expect(() => count({ dtype: 'float8' })).toThrow('one of float32');
     expect(() => count({ shape: [-1] })).toThrow('a number from 0');
-    const shard = { modelTopology: {}, weightsManifest: [{ paths: ['../weights.bin'], weights: [] }] };
-    expect(() => parseTopology(bytes(shard), 't')).toThrow('points outside');
+    expect(() => count({ shape: Array(9).fill(1) })).toThrow('a list of at most 8');
+    expect(() => count({ name: 7 })).toThrow('a text');
+    expect(() => count({ dtype: 'uint8' })).toThrow('one of float32');
+    expect(() => count({ dtype: 'int32', quantization: { dtype: 'float16' } })).toThrow('one of float32');
+    expect(() => count({ quantization: { dtype: 'float32' } })).toThrow('one of uint8');
+    expect(() => count({ quantization: { dtype: 'uint8', scale: 1 } })).toThrow('min of weight w');
+    expect(() => count({ quantization: { dtype: 'uint8', scale: 1e300, min: 0 } })).toThrow('within float32');
+    expect(count({ shape: Array(8).fill(64_000_000) })).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
+  });
+
+  const shards = (paths: string[]) => ({ modelTopology: {}, weightsManifest: [{ paths, weights: [] }] });
+  it.each<[string, object, string]>([
+    ['a shard outside', shards(['../weights.bin']), 'points outside'],
+    ['a shard twice', shards(['a.bin', 'a.bin']), 'different each time'],
+    ['a million shards', shards(Array(1e6).fill('a.bin')), 'a list of at most 100'],
+    ['a million weights', { modelTopology: {}, weightsManifest: [{ paths: [], weights: Array(1e6).fill({}) }] }, 'at most 10000'],
+    ['no graph', { weightsManifest: [] }, 'modelTopology'],
+    ['a deep graph', { modelTopology: nested(40), weightsManifest: [] }, 'nested deeper than 32 levels'],
+  ])('with %s is refused', (_, topology, message) => {
+    expect(() => parseTopology(bytes(topology), 't')).toThrow(message);
+  });
+
+  it('refuses two weights of one name', () => {
+    const one = { name: 'w', shape: [1], dtype: 'float32' };
+    const twice = { modelTopology: {}, weightsManifest: [{ paths: [], weights: [one, one] }] };
+    expect(() => weightBytes(parseTopology(bytes(twice), 't'), 't')).toThrow('different each time');
+  });
+
+  it.each([
+    [{ shape: [2] }, new Float32Array([1, NaN])],
+    [{ shape: [2] }, new Float32Array([1, -Infinity])],
+    [{ shape: [2], quantization: { dtype: 'float16' } }, new Uint16Array([0x3c00, 0x7c00])],
+  ])('refuses numbers of %j that are not finite', (weight, content) => {
+    const topology = parseTopology(bytes(weights(weight)), 't');
+    expect(() => checkFinite(topology, content.buffer, 't')).toThrow('Weight w of t holds a number that is not finite');
+    content.fill(1);
+    checkFinite(topology, content.buffer, 't');
   });
 });
 
