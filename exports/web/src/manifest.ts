@@ -92,7 +92,8 @@ function checkDecode(check: Checker, value: unknown): DecodeRule {
   };
 }
 
-function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
+/** Read the records of files: sizes, hashes, and paths that stay inside. */
+export function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
   const files = Object.entries(check.object(value, 'files')).map(([path, record]) => {
     checkPath(check, path);
     const { bytes, sha256 } = check.object(record, `files['${path}']`);
