@@ -90,6 +90,17 @@ function setAside(train: Example[], val: Example[]): Examples {
   return { train: train.filter((one, i) => !isAside(one, i)), val: train.filter(isAside), isMeasuredOnTraining: false };
 }
 
+/** The same examples with labels numbered as the model numbers them; it has all of them. */
+export function relabelled({ train, val, ...rest }: Examples, from: readonly string[], to: readonly string[]): Examples {
+  const numbers = from.map((label) => to.indexOf(label));
+  const relabel = ({ labels, label, ...one }: Example): Example => ({
+    ...one,
+    label: numbers[label] ?? label,
+    ...(labels ? { labels: { ...labels, classes: labels.classes.map((old) => numbers[old]) } } : {}),
+  });
+  return { train: train.map(relabel), val: val.map(relabel), ...rest };
+}
+
 /** Landmarks that a model predicts and data do not name; their part of the loss is left out. */
 export function unknownLandmarks(data: LabelledData, rule: GridRule): string[] {
   return rule.keypoints.filter((name) => !data.keypoints.includes(name));

@@ -13,10 +13,7 @@ import { readTrainable, type TrainableEntry } from './contract.js';
 import { forLabels, seeded, type LayersTopology } from './head.js';
 import { registerWasmGradients } from './kernels.js';
 import type { Named } from './losses.js';
-
-/** Where the first weights come from: as published, random, or as this browser saved them the last time. */
-export const STARTS = ['published', 'fresh', 'saved'] as const;
-export type Start = (typeof STARTS)[number];
+import type { Start } from './starts.js';
 
 /** Kernels that a back end must have to train convolutions; the other gradients follow from what networks run on. */
 const NEEDED = ['Conv2DBackpropFilter', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput'];
@@ -25,7 +22,7 @@ const MAX_SEED = 2 ** 31;
 
 export interface TrainableOptions {
   start: Start;
-  /** What the data have; where it differs from the model's, its last layers start anew for them. */
+  /** What the data have; where the model has others, its last layers start anew for them. */
   labels?: readonly string[];
   seed?: number;
   backends?: readonly Backend[];
@@ -74,7 +71,10 @@ export class Trainable {
     const backend = await startBackend(options.backends ?? BACKENDS, options.wasmPath ?? './', NEEDED);
     const published = ((topology.userDefinedMetadata as Record<string, About> | undefined)?.[METADATA_KEY] ?? {}) as About;
     const saved = options.start === 'saved' ? await readSaved(manifest) : undefined;
-    const labels = options.labels ?? saved?.labels ?? manifest.labels;
+    const known = saved?.labels ?? manifest.labels;
+    const wanted = options.labels ?? known;
+    const fits = wanted.length <= known.length && wanted.every((label) => known.includes(label));
+    const labels = fits && (options.start !== 'fresh' || wanted.length === known.length) ? known : wanted;
     const layers = topology.modelTopology as unknown as LayersTopology;
     const headed = String(labels) === String(manifest.labels) ? layers : forLabels(layers, entry.outputs, labels.length, document);
     let model: LayersModel;
