@@ -200,7 +200,7 @@ def _serve(arguments: argparse.Namespace) -> None:
     if not isinstance(store, Path):
         raise ZooError(f"The gallery shows a folder, not {store}. Fetch models with 'zoo pull NAME --source {store}'.")
     read_catalog(store)
-    with open_server(store, host=arguments.host, port=arguments.port) as (server, address):
+    with open_server(store, host=arguments.host, port=arguments.port, packs=arguments.packs) as (server, address):
         emit(arguments, {"address": address, "store": str(store)}, f"{address} shows {store}; Ctrl-C ends it.")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
@@ -330,12 +330,15 @@ def add_commands(commands: Any) -> None:
         commands,
         "serve",
         _serve,
-        "show a store in the browser: gallery, camera, recognition",
-        ["zoo serve", "zoo serve build/demo/store --port 8080"],
+        "show a store in the browser: gallery, camera, recognition, training",
+        ["zoo serve", "zoo serve build/demo/store --port 8080 --packs packs"],
     )
     serving.add_argument("store", nargs="?", type=Path, metavar="STORE", help="default: POCKET_ZOO_STORE or ./store")
     serving.add_argument(
         "--port", type=port, default=DEFAULT_PORT, metavar="N", help="default %(default)s; 0 takes any"
+    )
+    serving.add_argument(
+        "--packs", type=Path, metavar="DIR", help="a folder of data packs ('zoo data pack'), to train with in the page"
     )
     serving.add_argument(
         "--host",

@@ -27,10 +27,12 @@ from exports.documents import (
 )
 from exports.topology import INPUT_NODE
 from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
+from tuner.losses import BOX_WEIGHT, KEYPOINT_WEIGHT
 from zoo._errors import BadArtifact, ZooError
 from zoo._specs import FACE_RECOGNITION, ClassHead, EmbeddingHead, GridHead, ModelSpec
 from zoo.tasks.alignment import template
-from zoo.tasks.grid import ENCODING
+from zoo.tasks.assignment import CENTRE_RADIUS
+from zoo.tasks.grid import ENCODING, anchors
 
 SCHEMA = "pocket-zoo/manifest/1"
 MANIFEST_FILE = "manifest.json"
@@ -127,6 +129,23 @@ def _decode_rule(spec: ModelSpec) -> dict[str, Any]:
             return {"kind": "embedding", "size": head.size, "distance": "cosine"}
         case ClassHead():
             return {"kind": "classes", "score": "softmax"}
+
+
+def loss_rule(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what a page that trains the model further minimises, with the weights that a sweep chose for its terms."""
+    match spec.head:
+        case GridHead() as head:
+            terms = {"box_weight": BOX_WEIGHT, "keypoint_weight": KEYPOINT_WEIGHT}
+            return {
+                "kind": "quality-focal-giou",
+                **{name: float(hyperparameters.get(name, value)) for name, value in terms.items()},
+                "centre_radius": CENTRE_RADIUS,
+                "kind_sides_px": [float(side) for side in anchors(head, spec.inputs).kind_sides_px],
+            }
+        case EmbeddingHead():
+            return {"kind": "margin"}
+        case ClassHead():
+            return {"kind": "softmax"}
 
 
 def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
 from exports.load import Loaded, load_artifact, load_target
-from exports.manifest import MANIFEST_FILE, MODEL_FILES, build_manifest
+from exports.manifest import MANIFEST_FILE, MODEL_FILES, build_manifest, loss_rule
 from exports.network import export_network
 from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
@@ -139,7 +139,7 @@ def publish(
             gzip_bytes=sum(len(gzip.compress(content, mtime=0)) for content in contents),
             note=note,
         )
-        trainable = _write_trainable(source.network, folder, winner["options"], labels)
+        trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
         write_card(subject, folder, store)
         manifest = build_manifest(
@@ -189,18 +189,17 @@ def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tol
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
 
 
-def _write_trainable(
-    network: keras.Model, folder: Path, options: Mapping[str, Any], labels: list[str]
-) -> dict[str, Any]:
+def _write_trainable(source: Loaded, folder: Path, winner: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:
     """Write the layers model and return its manifest entry."""
-    about = {"architecture": network.name, "options": dict(options), "labels": labels}
-    outputs = write_layers_model(network, folder / FOLDER, metadata=about)
+    about = {"architecture": source.network.name, "options": dict(winner["options"]), "labels": labels}
+    outputs = write_layers_model(source.network, folder / FOLDER, metadata=about)
     contents = [(folder / FOLDER / name).read_bytes() for name in MODEL_FILES]
     return {
         "format": "tfjs-layers-model",
         "topology": f"{FOLDER}/{TOPOLOGY_FILE}",
         "precision": "float32",
         "outputs": outputs,
+        "loss": loss_rule(source.spec, winner.get("hyperparameters", {})),
         "bytes": sum(map(len, contents)),
         "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in contents),
     }

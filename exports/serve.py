@@ -3,6 +3,7 @@
     /            the pages, built by Vite into web/dist/pages
     /store/      the files of the store
     /samples/    generated pictures
+    /packs/      data packs to train with: generated ones, and those of a folder
 
 Nothing outside of these is reachable: no '..', no hidden file, no link that leads out. The pages run under a strict
 content security policy, isolated, so that wasm may use threads.
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +24,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from exports.samples import sample
+from exports.samples import generated_pack_file, generated_pack_names, sample
+from tuner.data.pack import INDEX_FILE as PACK_INDEX
 from zoo._errors import ZooError
 
 PAGES = Path(__file__).parent / "web" / "dist" / "pages"
-STORE_PREFIX, SAMPLES_PREFIX = "store/", "samples/"
+STORE_PREFIX, SAMPLES_PREFIX, PACKS_PREFIX = "store/", "samples/", "packs/"
+PACKS_INDEX, GENERATED_PREFIX, OWN_PREFIX = "index.json", "generated/", "own/"
 
 CONTENT_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -70,19 +74,39 @@ ASSETS_PREFIX = "assets/"
 
 @dataclass(frozen=True)
 class Site:
-    """What is served: the folder of the pages and the store; whether to this machine alone."""
+    """What is served: the folders of the pages, of the store and of data packs; whether to this machine alone."""
 
     pages: Path
     store: Path
+    packs: Path | None
     is_local: bool
 
     def read(self, path: str) -> bytes | None:
         """Return the content at a decoded path without the first slash, None where nothing is to be had."""
         if path.startswith(SAMPLES_PREFIX):
             return sample(path.removeprefix(SAMPLES_PREFIX))
+        if path.startswith(PACKS_PREFIX):
+            return self._read_pack(path.removeprefix(PACKS_PREFIX))
         is_store = path.startswith(STORE_PREFIX)
         root = self.store if is_store else self.pages
         return _read_inside(root, path.removeprefix(STORE_PREFIX) if is_store else path or "index.html")
+
+    def _read_pack(self, path: str) -> bytes | None:
+        """Return a file of a pack, or at `PACKS_INDEX` the list of packs, as paths below the folder of packs."""
+        if path == PACKS_INDEX:
+            generated = [f"{GENERATED_PREFIX}{name}" for name in generated_pack_names()]
+            return json.dumps([*generated, *self._own_packs()]).encode()
+        if path.startswith(GENERATED_PREFIX):
+            return generated_pack_file(path.removeprefix(GENERATED_PREFIX))
+        if self.packs is None or not path.startswith(OWN_PREFIX):
+            return None
+        return _read_inside(self.packs, path.removeprefix(OWN_PREFIX))
+
+    def _own_packs(self) -> list[str]:
+        if self.packs is None:
+            return []
+        found = sorted(index.parent.name for index in self.packs.glob(f"*/{PACK_INDEX}"))
+        return [f"{OWN_PREFIX}{name}" for name in found if not name.startswith(".")]
 
 
 def _read_inside(root: Path, path: str) -> bytes | None:
@@ -157,18 +181,23 @@ def is_loopback(host: str) -> bool:
 
 
 @contextmanager
-def open_server(store: Path, *, host: str, port: int, pages: Path = PAGES) -> Iterator[tuple[ThreadingHTTPServer, str]]:
+def open_server(
+    store: Path, *, host: str, port: int, packs: Path | None = None, pages: Path = PAGES
+) -> Iterator[tuple[ThreadingHTTPServer, str]]:
     """Bind the gallery's server; yields it, to be run with `serve_forever`, and its address. Port 0 takes any.
 
-    Raises ZooError when the pages are not built or the address cannot be had.
+    `packs` is a folder of data packs. Raises ZooError when it is none, when the pages are not built or when the address
+    cannot be had.
     """
+    if packs is not None and not packs.is_dir():
+        raise ZooError(f"There is no folder {packs} of data packs. 'zoo data pack DATA -o {packs / 'NAME'}' makes one.")
     if not (pages / "index.html").is_file():
         raise ZooError(
             f"The pages are not built: there is no {pages / 'index.html'}. In a checkout, run 'make pages'; an "
             f"installed package holds them."
         )
     try:
-        server = _Server((host, port), partial(_Handler, site=Site(pages, store, is_loopback(host))))
+        server = _Server((host, port), partial(_Handler, site=Site(pages, store, packs, is_loopback(host))))
     except OSError as error:
         taken = error.errno in (errno.EADDRINUSE, errno.EACCES)
         reason = "is taken or not allowed" if taken else f"cannot be had ({error.strerror})"

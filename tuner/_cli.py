@@ -326,6 +326,52 @@ def _data_check(arguments: argparse.Namespace) -> None:
         refuse_faults(report.faults, arguments.data)
 
 
+def _data_pack(arguments: argparse.Namespace) -> None:
+    import json
+
+    from tuner.data import open_dataset
+    from tuner.data.pack import INDEX_FILE, pack_files, write_pack
+    from tuner.progress import Progress
+    from zoo import get
+
+    spec = get(arguments.model) if arguments.model is not None else None
+    dataset = open_dataset(
+        arguments.data,
+        task=spec.task if spec else arguments.task,
+        limit=arguments.limit,
+        val_limit=arguments.val_limit,
+        seed=arguments.seed,
+        format=arguments.format,
+    )
+    with Progress("packing pictures", unit="img") as progress:
+        files = pack_files(
+            dataset,
+            spec.task if spec else arguments.task,
+            inputs=spec.inputs if spec else None,
+            side_px=arguments.side,
+            jpeg_quality=arguments.jpeg,
+            progress=progress.update_to,
+        )
+    write_pack(files, arguments.output)
+    index = json.loads(files[INDEX_FILE])
+    counts = {split: sum(one["split"] == split for one in index["pictures"]) for split in dataset.splits}
+    size = sum(map(len, files.values()))
+    record = {"pack": str(arguments.output), "task": index["task"], "labels": index["labels"], "pictures": counts}
+    told = ", ".join(f"{count:,} {split}" for split, count in counts.items())
+    text = (
+        f"{dataset.name}: {told} for {index['task']}, {len(files)} files, {size:,} bytes\npack: {arguments.output}\n"
+        f"next: zoo serve --packs {arguments.output.parent}   # then open its page 'Training'"
+    )
+    emit(arguments, {**record, "files": len(files), "bytes": size}, text)
+
+
+def quality(text: str) -> int:
+    """Read a JPEG quality, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a JPEG quality from 1 to 100, such as 90")
+    return int(text)
+
+
 def add_commands(commands: Any) -> None:
     """Register `sweep`, `overfit` and `data`; named in the entry point group `zoo.commands`."""
     sweeping = add_command(
@@ -402,3 +448,28 @@ def add_commands(commands: Any) -> None:
     checking.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
     add_format_option(checking)
     checking.add_argument("--strict", action="store_true", help="exit with 2 when anything would be left out")
+
+    packing = add_command(
+        actions,
+        "pack",
+        _data_pack,
+        "write a data pack, which pages train on",
+        [
+            "zoo data pack synthetic --model pebble_cls_48 -o packs/animals",
+            "zoo data pack DIR --task object-detection --limit 500 --side 320 --jpeg 90 -o packs/mine",
+        ],
+    )
+    packing.add_argument("data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'")
+    packing.add_argument("--task", default="object-detection", help="what the labels are for (default %(default)s)")
+    packing.add_argument(
+        "--model", metavar="NAME", help="pack for this model: its task, and pictures of its input size"
+    )
+    add_format_option(packing)
+    packing.add_argument("--limit", type=positive, metavar="N", help="pack at most N training pictures")
+    packing.add_argument("--val-limit", type=positive, metavar="N", help="pack at most N pictures to measure on")
+    packing.add_argument(
+        "--side", type=positive, default=320, metavar="PX", help="longest side without --model (default %(default)s)"
+    )
+    packing.add_argument("--jpeg", type=quality, default=0, metavar="Q", help="JPEG of that quality instead of PNG")
+    packing.add_argument("--seed", type=seed, default=0)
+    packing.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="a new folder")

@@ -15,7 +15,7 @@ export default defineConfig({
   define: { WASM_PATH: JSON.stringify(`${WASM_FOLDER}/`) },
   plugins: [slimTensorflow(), copyWasm(WASM_FOLDER)],
   esbuild: { legalComments: 'none' }, // NOTICE.txt says it once
-  worker: { format: 'es', plugins: () => [slimTensorflow()] },
+  worker: { format: 'es', plugins: () => [slimTensorflow({ except: /train_entry/ })] },
   build: {
     outDir: resolve(import.meta.dirname, 'dist/pages'),
     emptyOutDir: true,
@@ -26,6 +26,7 @@ export default defineConfig({
       input: {
         index: resolve(import.meta.dirname, 'pages/index.html'),
         recognize: resolve(import.meta.dirname, 'pages/recognize.html'),
+        train: resolve(import.meta.dirname, 'pages/train.html'),
         'pocket-zoo': resolve(import.meta.dirname, 'src/index.ts'),
         sw: resolve(import.meta.dirname, 'pages/sw.ts'),
       },

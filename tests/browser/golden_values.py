@@ -9,13 +9,19 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
+from exports.manifest import loss_rule
+from tuner.data import Decoded
 from tuner.data._decode import resize
-from zoo._specs import GridHead, ImageSpec
+from tuner.learners import DetectionLearner
+from tuner.losses import classification_loss
+from zoo._specs import OBJECT_DETECTION, GridHead, ImageSpec, ModelSpec
 from zoo.tasks.alignment import fit_similarity, template
 from zoo.tasks.boxes import decode_detections
 from zoo.tasks.grid import anchors
@@ -48,6 +54,8 @@ def golden_values() -> dict[str, Any]:
         ],
         "decode": [_decode(generator, head, threshold) for head in HEADS for threshold in THRESHOLDS],
         "similarity": [_similarity(generator) for _ in range(3)],
+        "training": [_training(generator, head, num_labels) for head in HEADS for num_labels in (1, 3)],
+        "classification": _classification(generator),
     }
 
 
@@ -122,6 +130,102 @@ def _similarity(generator: np.random.Generator) -> dict[str, Any]:
         "targets": targets.tolist(),
         "expected": fit_similarity(points, targets).tolist(),
     }
+
+
+def _training(generator: np.random.Generator, head: GridHead, num_labels: int) -> dict[str, Any]:
+    """Labels of two pictures, what each anchor should answer, and the loss of random outputs with its slopes."""
+    spec = _spec(head)
+    pictures = [_labels(generator, head, num_labels, count) for count in (4, 1)]
+    learner = DetectionLearner(spec, num_labels)
+    data = Decoded(
+        images=np.zeros((2, 1, 1, 3), np.uint8),
+        **{name: [one[name] for one in pictures] for name in ("boxes", "classes", "keypoints", "ignore")},
+        labels=np.full(2, -1),
+        sizes_px=np.ones((2, 2), int),
+        keys=("0", "1"),
+    )
+    targets = learner.targets(data, np.arange(2))
+    count, points = head.num_anchors(spec.inputs), 2 * head.num_keypoints
+    sizes = {"class_logits": num_labels, "box_offsets": 4, **({"keypoint_offsets": points} if points else {})}
+    outputs = {
+        name: generator.normal(0, 0.7, (2, count, size)).round(3).astype(np.float32) for name, size in sizes.items()
+    }
+    loss, slopes = _slopes(lambda values: learner.loss(targets, values), outputs)
+    weights = {"box_weight": 1.5, "keypoint_weight": 0.25}
+    return {
+        "input": _input(spec.inputs),
+        "rule": {"kind": "grid", "strides": head.strides, "anchor_sides": head.sides, "keypoints": head.keypoints},
+        "loss_rule": loss_rule(spec, {}),
+        "num_labels": num_labels,
+        "labels": [
+            {
+                "boxes": one["boxes"].tolist(),
+                "classes": one["classes"].tolist(),
+                "keypoints": [[None if np.isnan(p).any() else p.tolist() for p in row] for row in one["keypoints"]],
+                "ignore": one["ignore"].tolist(),
+            }
+            for one in pictures
+        ],
+        "targets": {name: _numbers(values) for name, values in targets.items()},
+        "outputs": {name: _numbers(values) for name, values in outputs.items()},
+        "loss": loss,
+        "slopes": {name: _numbers(values) for name, values in slopes.items()},
+        "weights": weights,
+        "weighted_loss": _slopes(lambda values: learner.loss(targets, values, **_of(learner, weights)), outputs)[0],
+    }
+
+
+def _spec(head: GridHead) -> ModelSpec:
+    return ModelSpec(
+        name="golden",
+        task=OBJECT_DETECTION,
+        inputs=ImageSpec(32, 48),
+        head=head,
+        paper="",
+        builder=lambda spec: None,
+    )
+
+
+def _of(learner: DetectionLearner, weights: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in weights.items() if name in learner.loss_weights}
+
+
+def _labels(generator: np.random.Generator, head: GridHead, num_labels: int, count: int) -> dict[str, np.ndarray]:
+    """Boxes of every size, the first one ignored, the last one too small to hold an anchor's centre."""
+    low = generator.uniform(0, 0.6, (count, 2))
+    high = np.minimum(low + generator.uniform(0.1, 0.7, (count, 2)), 1)
+    high[-1] = low[-1] + 0.01
+    points = generator.uniform(0, 1, (count, head.num_keypoints, 2)).round(4)
+    points[0, :1] = np.nan
+    return {
+        "boxes": np.concatenate([low, high], axis=1).round(4).astype(np.float32),
+        "classes": generator.integers(0, num_labels, count),
+        "keypoints": points.astype(np.float32),
+        "ignore": np.arange(count) < count - 3,
+    }
+
+
+def _classification(generator: np.random.Generator) -> dict[str, Any]:
+    logits = generator.normal(0, 2, (5, 4)).round(3).astype(np.float32)
+    logits[0] *= 50  # where an exponential overflows unless the largest is taken away
+    labels = generator.integers(0, 4, 5)
+    loss, slopes = _slopes(lambda values: classification_loss({"label": labels}, values), {"class_logits": logits})
+    return {
+        "labels": labels.tolist(),
+        "logits": _numbers(logits),
+        "loss": loss,
+        "slopes": _numbers(slopes["class_logits"]),
+    }
+
+
+def _slopes(loss: Callable[[Any], Any], outputs: dict[str, np.ndarray]) -> tuple[float, dict[str, np.ndarray]]:
+    """Return a loss and its derivative by each output."""
+    values = {name: tf.constant(value) for name, value in outputs.items()}
+    with tf.GradientTape() as tape:
+        tape.watch(list(values.values()))
+        total = loss(values)
+    found = tape.gradient(total, values)
+    return float(total), {name: np.asarray(slope) for name, slope in found.items()}
 
 
 def _numbers(values: np.ndarray) -> list[float]:

@@ -178,3 +178,32 @@ def test_mistakes_are_sentences(words: list[str], message: str, capsys: pytest.C
         code = int(str(done.code))
     assert code == 2
     assert message in capsys.readouterr().err
+
+
+def test_packs_of_a_folder_and_generated_ones_are_listed(pages: Path, tmp_path: Path) -> None:
+    (tmp_path / "packs" / "mine").mkdir(parents=True)
+    (tmp_path / "packs" / "mine" / "pack.json").write_text("{}")
+    (tmp_path / "packs" / "no-pack").mkdir()
+    (tmp_path / "packs" / "way-out").symlink_to(tmp_path)
+    (tmp_path / "secret.txt").write_text("secret")
+    with open_server(tmp_path, host=LOOPBACK, port=0, packs=tmp_path / "packs", pages=pages) as (server, _):
+        site = server.RequestHandlerClass.keywords["site"]  # type: ignore[attr-defined]
+        listed = json.loads(site.read("packs/index.json"))
+        assert "own/mine" in listed
+        assert "generated/object-recognition" in listed
+        assert not [path for path in listed if "no-pack" in path]
+        assert site.read("packs/own/mine/pack.json") == b"{}"
+        for path in ("own/way-out/secret.txt", "own/../secret.txt", "generated/nothing/pack.json", "mine/pack.json"):
+            assert site.read(f"packs/{path}") is None, path
+        index = json.loads(site.read("packs/generated/face-gate/pack.json"))
+        assert len(index["pictures"]) == 300
+        content = site.read("packs/generated/face-gate/pictures-000.bin")
+        assert len(content) == index["files"]["pictures-000.bin"]["bytes"]
+
+
+def test_a_folder_of_packs_that_is_none_is_a_sentence(pages: Path, tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZooError, match="zoo data pack DATA"),
+        open_server(tmp_path, host=LOOPBACK, port=0, packs=tmp_path / "none", pages=pages),
+    ):
+        pass

@@ -7,6 +7,7 @@ export const STORE = new URL('store/', document.baseURI);
 const PAGES_CACHE = 'pocket-zoo-pages';
 
 declare const WASM_PATH: string; // set by vite.config.ts
+export const WASM = WASM_PATH;
 
 /** Show a sentence above everything else, or hide it. */
 export function tell(problem: unknown): void {

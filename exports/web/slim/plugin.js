@@ -18,12 +18,20 @@ const here = (name) => fileURLToPath(new URL(name, import.meta.url));
 const NOTICE = 'The scripts and the wasm files contain parts of TensorFlow.js, Copyright Google LLC, Apache License 2.0.\n';
 const EMPTY = '\0slim-tensorflow:';
 
-/** @returns {import('vite').Plugin} */
-export function slimTensorflow() {
+/**
+ * A bundle whose entry is called as `except` says gets the whole of TensorFlow.js, as a worker that trains needs it.
+ *
+ * @param {{ except?: RegExp }} options
+ * @returns {import('vite').Plugin}
+ */
+export function slimTensorflow({ except } = {}) {
+  let isWhole = false;
   return {
     name: 'slim-tensorflow',
     enforce: 'pre',
-    resolveId(source, importer = '') {
+    resolveId(source, importer = '', { isEntry } = { isEntry: false, attributes: {} }) {
+      if (isEntry && except?.test(source)) isWhole = true;
+      if (isWhole) return null;
       const name = source.split('/').at(-1) ?? '';
       if (source === '@tensorflow/tfjs-core') return here('./core.js');
       if (source.endsWith('/ops_for_converter')) return here('./ops.js');
@@ -38,7 +46,7 @@ export function slimTensorflow() {
       return names.map((name) => `export class ${name} {}`).join('\n');
     },
     async transform(_, id) {
-      if (!/tfjs-converter\/dist\/operations\/op_list\/\w+\.js$/.test(id)) return null;
+      if (isWhole || !/tfjs-converter\/dist\/operations\/op_list\/\w+\.js$/.test(id)) return null;
       const { json } = await import(id);
       return `export const json = ${JSON.stringify(json.filter((/** @type {{ tfOpName: string }} */ { tfOpName }) => OPERATIONS.has(tfOpName)))};`;
     },

@@ -41,16 +41,17 @@ let before: Promise<unknown> = Promise.resolve();
 
 /**
  * Start the first of `wanted` that works here and return its name. One that already runs is used again.
- * Throws ZooError when none starts. `wasmPath` is the address of the folder with the wasm files of TensorFlow.js.
+ * Throws ZooError when none starts. `wasmPath` is the address of the folder with the wasm files of TensorFlow.js. A back
+ * end that lacks one of the `needed` kernels is passed over.
  */
-export function startBackend(wanted: readonly Backend[], wasmPath: string): Promise<Backend> {
-  const start = () => startFirst(wanted, wasmPath);
+export function startBackend(wanted: readonly Backend[], wasmPath: string, needed: readonly string[] = []): Promise<Backend> {
+  const start = () => startFirst(wanted, wasmPath, needed);
   const started = before.then(start, start);
   before = started;
   return started;
 }
 
-async function startFirst(wanted: readonly Backend[], wasmPath: string): Promise<Backend> {
+async function startFirst(wanted: readonly Backend[], wasmPath: string, needed: readonly string[]): Promise<Backend> {
   const tried: string[] = [];
   for (const backend of wanted) {
     if (!BACKENDS.includes(backend)) {
@@ -58,8 +59,10 @@ async function startFirst(wanted: readonly Backend[], wasmPath: string): Promise
     }
     try {
       const isKnown = tf.engine().registryFactory[backend] !== undefined;
-      if ((isKnown || (await STARTERS[backend](wasmPath))) && (await tf.setBackend(backend))) return backend;
-      tried.push(`${backend} does not start`);
+      const isStarted = (isKnown || (await STARTERS[backend](wasmPath))) && (await tf.setBackend(backend));
+      const missing = needed.filter((kernel) => tf.getKernel(kernel, backend) === undefined);
+      if (isStarted && missing.length === 0) return backend;
+      tried.push(isStarted ? `${backend} has no ${missing[0]}` : `${backend} does not start`);
     } catch (error) {
       tried.push(`${backend}: ${reason(error)}`);
     }

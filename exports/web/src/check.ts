@@ -24,13 +24,16 @@ export function parseJson(bytes: Uint8Array, document: string): unknown {
   return parsed;
 }
 
-/** Checks the values of one document. */
+/** Checks the values of one document. `advice` ends each sentence. */
 export class Checker {
-  constructor(readonly document: string) {}
+  constructor(
+    readonly document: string,
+    private readonly advice = 'Publish the model again.',
+  ) {}
 
   fail(where: string, value: unknown, wanted: string): never {
     const shown = (JSON.stringify(value) ?? 'nothing').slice(0, SHOWN_CHARACTERS);
-    throw new ZooError(`${this.document} has ${shown} as ${where}, which has to be ${wanted}. Publish the model again.`);
+    throw new ZooError(`${this.document} has ${shown} as ${where}, which has to be ${wanted}. ${this.advice}`);
   }
 
   object(value: unknown, where: string): Record<string, unknown> {

@@ -2,7 +2,7 @@
 import type { GridRule, InputSpec } from './contract.js';
 
 /** Predicted log sides end here: e^8 anchors are wider than any input, and e^100 is infinity. */
-const LOG_SIZE_LIMIT = 8;
+export const LOG_SIZE_LIMIT = 8;
 
 /** All anchors in the order of the outputs; six numbers each: centre x, y, stride x, y, side x, y. */
 export type Anchors = Float32Array;

@@ -95,7 +95,8 @@ function checkDecode(check: Checker, value: unknown): DecodeRule {
   };
 }
 
-function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
+/** Read the records of files: sizes, hashes, and paths that stay inside. */
+export function checkFiles(check: Checker, value: unknown): Record<string, FileRecord> {
   const records = Object.entries(check.object(value, 'files'));
   if (records.length > limits.MAX_FILES) check.fail('number of files', records.length, `at most ${limits.MAX_FILES}`);
   const files = records.map(([path, record]) => {

@@ -6,11 +6,11 @@ import type { Entry, Query } from './catalog.js';
 import type { Classification } from './classifier.js';
 import type { Manifest, Point } from './contract.js';
 import type { Detection, DetectOptions } from './detector.js';
-import { ZooError } from './errors.js';
 import type { Memory } from './memory.js';
 import { sourceSize, type Source } from './source.js';
 import { openZoo, type Zoo, type ZooOptions } from './zoo.js';
-import type { Answer, Loaded, Order } from './worker_messages.js';
+import { Line } from './line.js';
+import type { Loaded, Order } from './worker_messages.js';
 
 /** A model that computes in the worker. Of its calls, those are good that its `kind` has. */
 export interface WorkerModel {
@@ -39,7 +39,7 @@ export interface WorkerZoo {
 export async function createWorkerZoo(url: string | URL, options: ZooOptions = {}): Promise<WorkerZoo> {
   const zoo = await openZoo(url, options);
   const worker = new Worker(new URL('./worker_entry.js', import.meta.url), { type: 'module', name: 'pocket-zoo' });
-  const line = new Line(worker);
+  const line = new Line<Order>(worker);
   const { onNotice, ...sent } = options;
   const wasmPath = new URL(options.wasmPath ?? './', document.baseURI).href;
   await line.ask({ open: new URL(url, document.baseURI).href, options: { ...sent, wasmPath } });
@@ -55,7 +55,7 @@ export async function createWorkerZoo(url: string | URL, options: ZooOptions = {
   };
 }
 
-async function workerModel(line: Line, loaded: Loaded, zoo: Zoo): Promise<WorkerModel> {
+async function workerModel(line: Line<Order>, loaded: Loaded, zoo: Zoo): Promise<WorkerModel> {
   const { id, kind, reference, backend } = loaded;
   const manifest = await zoo.manifest(zoo.resolve(reference));
   const call = async (method: 'detect' | 'embed' | 'classify', source: Source, argument?: unknown) => {
@@ -74,37 +74,4 @@ async function workerModel(line: Line, loaded: Loaded, zoo: Zoo): Promise<Worker
     classify: async (source) => (await call('classify', source)) as Classification[],
     dispose: async () => void (await line.ask({ dispose: id })),
   };
-}
-
-/** Questions to a worker and its answers, matched by number. */
-class Line {
-  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: ZooError): void }>();
-  private asked = 0;
-
-  constructor(private readonly worker: Worker) {
-    worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      const caller = this.waiting.get(data.number);
-      this.waiting.delete(data.number);
-      if (data.error === undefined) caller?.resolve(data.value);
-      else caller?.reject(new ZooError(data.error));
-    };
-    worker.onerror = (event) => this.fail(`The worker broke (${event.message ?? 'it could not be loaded'}). Open the store again.`);
-  }
-
-  ask(order: Order, transfer: Transferable[] = []): Promise<unknown> {
-    return new Promise((resolve, reject) => {
-      this.waiting.set(++this.asked, { resolve, reject });
-      this.worker.postMessage({ ...order, number: this.asked }, transfer);
-    });
-  }
-
-  close(): void {
-    this.worker.terminate();
-    this.fail('The worker was ended. Open the store again.');
-  }
-
-  private fail(sentence: string): void {
-    for (const { reject } of this.waiting.values()) reject(new ZooError(sentence));
-    this.waiting.clear();
-  }
 }

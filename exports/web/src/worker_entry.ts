@@ -1,7 +1,8 @@
 /** The worker's side of `worker.ts`: opens a store, keeps its models, and answers one order after the other. */
 import { ZooError, reason } from './errors.js';
+import type { Answer } from './line.js';
 import { memory } from './memory.js';
-import type { Answer, Loaded, Numbered } from './worker_messages.js';
+import type { Loaded, Numbered } from './worker_messages.js';
 import { openZoo, type Model, type Zoo } from './zoo.js';
 
 let zoo: Zoo | undefined;

@@ -10,13 +10,6 @@ export type Order =
 
 export type Numbered = Order & { number: number };
 
-export interface Answer {
-  number: number;
-  value?: unknown;
-  /** One sentence, where the order could not be followed. */
-  error?: string;
-}
-
 export interface Loaded {
   id: number;
   reference: string;
