@@ -128,7 +128,10 @@ class Remote:
 
     def files(self, below: str = "") -> dict[str, int]:
         self._files.invalidate_cache()
-        found = self._do("find", f"{self._root}/{below}".rstrip("/"), detail=True)
+        try:
+            found = self._do("find", f"{self._root}/{below}".rstrip("/"), detail=True)
+        except FileNotFoundError:  # no such bucket
+            return {}
         names = {path.removeprefix("/").removeprefix(self._root.removeprefix("/") + "/"): found[path] for path in found}
         return {
             name: about["size"] for name, about in names.items() if not any(p.startswith(".") for p in name.split("/"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -37,8 +38,6 @@ def test_the_command_tells_what_differs(
     _, outputs = read_golden(spoiled, manifest["golden"])
     entry = manifest["golden"]["outputs"]["box_offsets"]
     (spoiled / entry["path"]).write_bytes((outputs["box_offsets"] + np.float32(0.1)).astype("<f4").tobytes())
-    import hashlib
-
     manifest["files"][entry["path"]]["sha256"] = hashlib.sha256((spoiled / entry["path"]).read_bytes()).hexdigest()
     (spoiled / "manifest.json").write_text(json.dumps(manifest))
     assert main(["verify", str(spoiled), "--browser", "--backend", "wasm"]) == 2

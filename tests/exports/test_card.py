@@ -20,6 +20,7 @@ from tuner.defaults import Range, Space
 from tuner.requests import Request
 from tuner.runs import RunFolder
 from zoo._cli import _parser
+from zoo._options import model_options
 
 MOST_CARD_BYTES = 400_000
 
@@ -66,8 +67,6 @@ def test_the_command_asks_for_the_same_run(asked: dict[str, object], tmp_path: P
     words = shlex.split(reproduce({"request": request.record()}))
     assert words[0] == "zoo"
     arguments = _parser().parse_args(words[1:])
-    from zoo._options import model_options
-
     given = sweep_arguments(arguments, "yunet_n_160")
     options = model_options("yunet_n_160", arguments.option) if arguments.option else None
     again = Request.of(
