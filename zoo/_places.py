@@ -16,6 +16,9 @@ from zoo._files import write_atomically
 
 Location = str | Path
 
+BUCKETS = frozenset({"s3", "s3a", "gs", "gcs"})
+"""Kinds of URL without folders; to ask for one there would make a bucket."""
+
 
 class Place(Protocol):
     """A tree of files. Names have '/' between their parts and never start with one."""
@@ -113,6 +116,7 @@ class Remote:
                 f"names for them."
             ) from error
         self._root: str = root.rstrip("/")
+        self._has_buckets = self.url.partition("://")[0] in BUCKETS
 
     def read(self, name: str) -> bytes:
         self._files.invalidate_cache()
@@ -121,7 +125,8 @@ class Remote:
     def write(self, name: str, content: bytes) -> None:
         path = f"{self._root}/{name}"
         try:
-            self._do("makedirs", path.rpartition("/")[0], exist_ok=True)
+            if not self._has_buckets:
+                self._do("makedirs", path.rpartition("/")[0], exist_ok=True)
             self._do("pipe_file", path, content)
         except FileNotFoundError as error:
             raise ZooError(f"{self.url} cannot be written: {error}. Make its bucket first, or name another.") from error
