@@ -74,7 +74,9 @@ class Published:
             "before": self.before.record(),
             "after": self.after.record(),
             "quantization": self.manifest["model"]["quantization"],
-            "verification": None if self.verification is None else self.verification.record(),
+            "verification": None
+            if self.verification is None
+            else {**self.verification.record(), "artifact": str(self.place)},
         }
 
 
