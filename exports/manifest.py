@@ -163,6 +163,11 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
     if check_files:
         for name, expected in manifest["files"].items():
             _check_file(folder, name, expected)
+        told, weighed = manifest["model"]["bytes"], sum(manifest["files"][name]["bytes"] for name in MODEL_FILES)
+        if told != weighed:
+            raise BadArtifact(
+                f"The model in {folder} weighs {weighed:,} bytes; its manifest tells of {told:,}. {AGAIN}"
+            )
     return manifest
 
 

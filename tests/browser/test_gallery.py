@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Iterator
@@ -148,7 +149,11 @@ def test_what_an_artifact_says_is_text(page: Page, store: Path, published: objec
     manifest["metrics"][0].update(name=HOSTILE, data=HOSTILE)
     manifest["training"]["batch_size"] = HOSTILE
     (artifact / "manifest.json").write_text(json.dumps(manifest))
-    rebuild_catalog(own)
+    catalog = json.loads((own / "catalog.json").read_text())  # by hand, since Python refuses such a name
+    [row] = (row for row in catalog["models"] if own / row["path"] == artifact)
+    digest = hashlib.sha256((artifact / "manifest.json").read_bytes()).hexdigest()
+    row.update(name=HOSTILE, labels=labels, metric=HOSTILE, metric_data=f"{HOSTILE} val", manifest_sha256=digest)
+    (own / "catalog.json").write_text(json.dumps(catalog))
     upload = tmp_path / "<img src=x onerror=window.hit=1>.png"
     upload.write_text("no picture")
     with gallery(own) as address:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from exports.manifest import MANIFEST_FILE
+from exports.manifest import MANIFEST_FILE, MODEL_FILES
 from exports.weights import TOPOLOGY_FILE
 
 Spoil = Callable[[Path], None]
@@ -29,6 +29,7 @@ def rehash(folder: Path) -> None:
         for name, record in manifest["files"].items():
             content = (folder / name).read_bytes()
             record.update(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+        manifest["model"]["bytes"] = sum(manifest["files"][name]["bytes"] for name in MODEL_FILES)
 
     edit(folder, mend)
 

@@ -194,6 +194,7 @@ CONTENTS: dict[str, tuple[Spoil, str]] = {
     "a name that is a path": (in_manifest(lambda manifest: manifest.update(name="../up")), "a name of at most"),
     "a version that is a path": (in_manifest(lambda manifest: manifest.update(version="/tmp/x")), "a name of at most"),
     "another topology": (in_manifest(lambda m: m["model"].update(topology="other.json")), 'to be "model.json"'),
+    "another weight than told": (in_manifest(lambda m: m["model"].update(bytes=7)), "its manifest tells of 7"),
     "more than the budget": (in_manifest(lambda m: m["model"].update(bytes=2_000_001)), "at most 2,000,000"),
     "a decode rule of magic": (in_manifest(lambda m: m.update(decode={"kind": "magic"})), 'one of "grid"'),
     "a misspelt setting": (in_manifest(lambda m: m["decode"].update(score_treshold=0)), 'field "score_treshold"'),
