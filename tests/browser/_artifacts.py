@@ -45,9 +45,10 @@ def publish_one(model: str, store: Path, runs: Path) -> Path:
         epochs=1,
         seed=5,
         space=Space(batch_sizes=(8,), learning_rates=(1e-3, 2e-3)),
+        overfit=False,
         out=runs,
     )
-    return publish(result.folder, store).folder
+    return publish(result.folder, store, precision="uint8", runtime="none").folder
 
 
 def generated(task: str, size: tuple[int, int] | None = None, number: int = 0, seed: int = 11) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_RECOGNITION
 from zoo.catalog import find
 
 WASM = "?backend=wasm"
+CAMERA_WIDTH_PX = 640
 HOSTILE = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 
 
@@ -97,7 +99,12 @@ def test_models_answer_on_samples_uploads_and_the_camera(page: Page, address: st
     camera = page.get_by_role("button", name="Camera")
     camera.click()
     expect(camera).to_have_attribute("aria-pressed", "true")
-    page.wait_for_function("document.getElementById('stage').width >= 640")
+    deadline = time.monotonic() + READY_TIMEOUT_MS / 1000
+    while (
+        page.evaluate("document.getElementById('stage').width") < CAMERA_WIDTH_PX
+    ):  # the policy forbids eval in the page
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
     camera.click()
     expect(camera).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#notice")).to_be_hidden()
