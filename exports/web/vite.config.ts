@@ -6,7 +6,7 @@ import { copyWasm, slimTensorflow } from './slim/plugin.js';
 
 /** Named by version, since browsers may keep what lies in assets/ for good. */
 const WASM_FOLDER = `assets/tfjs-${packages.dependencies['@tensorflow/tfjs-backend-wasm']}`;
-const SCRIPTS = ['pocket-zoo', 'sw'];
+const SCRIPTS = ['pocket-zoo', 'pocket-zoo-train', 'sw'];
 
 export default defineConfig({
   root: resolve(import.meta.dirname, 'pages'),
@@ -28,6 +28,7 @@ export default defineConfig({
         recognize: resolve(import.meta.dirname, 'pages/recognize.html'),
         train: resolve(import.meta.dirname, 'pages/train.html'),
         'pocket-zoo': resolve(import.meta.dirname, 'src/index.ts'),
+        'pocket-zoo-train': resolve(import.meta.dirname, 'src/train/index.ts'),
         sw: resolve(import.meta.dirname, 'pages/sw.ts'),
       },
       preserveEntrySignatures: 'strict',

@@ -92,9 +92,9 @@ def launch() -> Iterator[Browser]:
 
 
 @contextmanager
-def gallery(store: Path) -> Iterator[str]:
-    """Serve the built pages and a store as 'zoo serve' does. Yields the address, which ends with a slash."""
-    with open_server(store, host=LOOPBACK, port=0) as (server, address):
+def gallery(store: Path, packs: Path | None = None) -> Iterator[str]:
+    """Serve the built pages, a store and packs as 'zoo serve' does. Yields the address, which ends with a slash."""
+    with open_server(store, host=LOOPBACK, port=0, packs=packs) as (server, address):
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -23,9 +23,10 @@ from tuner.learners import DetectionLearner
 from tuner.losses import classification_loss
 from zoo._specs import OBJECT_DETECTION, GridHead, ImageSpec, ModelSpec
 from zoo.tasks.alignment import fit_similarity, template
-from zoo.tasks.boxes import decode_detections
+from zoo.tasks.boxes import Detections, decode_detections
 from zoo.tasks.grid import anchors
 from zoo.tasks.letterbox import placed_size, scale
+from zoo.tasks.metrics import Truth, average_precision
 
 PATH = Path(__file__).parents[2] / "exports" / "web" / "test" / "golden.json"
 SEED = 27
@@ -56,6 +57,7 @@ def golden_values() -> dict[str, Any]:
         "similarity": [_similarity(generator) for _ in range(3)],
         "training": [_training(generator, head, num_labels) for head in HEADS for num_labels in (1, 3)],
         "classification": _classification(generator),
+        "precision": [_precision(generator, num_labels) for num_labels in (1, 3)],
     }
 
 
@@ -215,6 +217,37 @@ def _classification(generator: np.random.Generator) -> dict[str, Any]:
         "logits": _numbers(logits),
         "loss": loss,
         "slopes": _numbers(slopes["class_logits"]),
+    }
+
+
+def _precision(generator: np.random.Generator, num_labels: int) -> dict[str, Any]:
+    """Boxes of six pictures, some ignored, and finds around them: moved, doubled, or of another label."""
+    truths, found = [], []
+    for _ in range(6):
+        count = int(generator.integers(1, 5))
+        low = generator.uniform(0, 0.6, (count, 2))
+        boxes = np.concatenate([low, low + generator.uniform(0.1, 0.4, (count, 2))], axis=1)
+        truths.append(Truth(boxes, generator.integers(0, num_labels, count), generator.uniform(size=count) < 0.2))
+        rows = generator.integers(0, count, 12)
+        moved = boxes[rows] + generator.normal(0, 0.04, (12, 4))
+        moved[:, 2:] = np.maximum(moved[:, 2:], moved[:, :2] + 0.01)
+        classes = np.where(generator.uniform(size=12) < 0.8, truths[-1].classes[rows], 0)
+        scores = np.sort(generator.uniform(size=12).round(1))[::-1]  # equal scores, whose order matters
+        found.append(Detections(moved, scores, classes, np.zeros((12, 0, 2))))
+    return {
+        "num_labels": num_labels,
+        "truths": [
+            {"boxes": one.boxes.tolist(), "classes": one.classes.tolist(), "ignore": one.ignore.tolist()}
+            for one in truths
+        ],
+        "found": [
+            [
+                {"box": box, "score": score, "label": label}
+                for box, score, label in zip(one.boxes.tolist(), one.scores.tolist(), one.classes.tolist(), strict=True)
+            ]
+            for one in found
+        ],
+        "expected": average_precision(truths, found, num_labels),
     }
 
 

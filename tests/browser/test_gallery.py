@@ -21,6 +21,11 @@ from zoo.catalog import find
 
 WASM = "?backend=wasm"
 CAMERA_WIDTH_PX = 640
+REACHED = {
+    "index.html": {"model", "backend", "threshold", "upload", "camera"},
+    "recognize.html": {"name", "detector", "upload", "camera"},
+    "train.html": {"model", "start", "data", "backend", "rate", "epochs", "batch", "overfit", "go"},
+}
 HOSTILE = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
 
 
@@ -183,7 +188,7 @@ def test_a_store_that_vanished_is_a_sentence(page: Page, address: str, tmp_path:
         expect(page.get_by_role("alert")).to_contain_text("this page reads 'pocket-zoo/catalog/1'")
 
 
-@pytest.mark.parametrize("path", ["index.html", "recognize.html"])
+@pytest.mark.parametrize("path", ["index.html", "recognize.html", "train.html"])
 def test_every_control_has_a_name_and_the_keyboard_reaches_it(page: Page, address: str, path: str) -> None:
     visit(page, address, path + WASM)
     nameless = page.evaluate(
@@ -199,11 +204,10 @@ def test_every_control_has_a_name_and_the_keyboard_reaches_it(page: Page, addres
     for _ in range(60):
         page.keyboard.press("Tab")
         reached.add(page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
-    wanted = {"model", "backend", "threshold", "upload", "camera"} if path == "index.html" else {"name", "detector"}
-    assert wanted | {"upload", "camera"} <= reached
+    assert REACHED[path] <= reached
 
 
-@pytest.mark.parametrize("path", ["index.html", "recognize.html"])
+@pytest.mark.parametrize("path", ["index.html", "recognize.html", "train.html"])
 def test_nothing_sticks_out_of_a_phone(page: Page, address: str, path: str) -> None:
     page.set_viewport_size({"width": 360, "height": 740})
     visit(page, address, path + WASM)

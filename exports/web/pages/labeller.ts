@@ -6,6 +6,7 @@ import { byId, element } from './dom.js';
 import { attempt, loadPicture } from './page.js';
 
 const LEAST_PX = 3;
+const THUMBNAIL_PX = 64;
 
 interface Own {
   file: File;
@@ -162,8 +163,8 @@ export class Labeller {
     };
     byId('thumbnails', HTMLUListElement).replaceChildren(
       ...this.pictures.map((own, i) => {
-        const image = element('img', { src: own.image.src, alt: `picture ${i + 1}` });
-        return element('li', {}, element('button', { type: 'button', 'aria-pressed': String(own === current), onclick: choose(own) }, image));
+        const pressed = { 'aria-pressed': String(own === current), 'aria-label': `Picture ${i + 1}` };
+        return element('li', {}, element('button', { type: 'button', ...pressed, onclick: choose(own) }, thumbnail(own.image)));
       }),
     );
     byId('boxes', HTMLUListElement).replaceChildren(
@@ -187,4 +188,11 @@ export class Labeller {
     const names = [...new Set([...this.known, ...labels])];
     byId('labels', HTMLDataListElement).replaceChildren(...names.map((value) => element('option', { value })));
   }
+}
+
+function thumbnail(image: HTMLImageElement): HTMLCanvasElement {
+  const { naturalWidth, naturalHeight } = image;
+  const canvas = element('canvas', { width: Math.max(1, Math.round((THUMBNAIL_PX * naturalWidth) / naturalHeight)), height: THUMBNAIL_PX });
+  canvas.getContext('2d')!.drawImage(image, 0, 0, canvas.width, canvas.height);
+  return canvas;
 }

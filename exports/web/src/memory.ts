@@ -7,6 +7,7 @@ export interface Memory {
 }
 
 export function memory(): Memory {
+  if (!tf.getBackend()) return { tensors: 0, bytes: 0 }; // no model was loaded yet
   const { numTensors, numBytes } = tf.memory();
   return { tensors: numTensors, bytes: numBytes };
 }

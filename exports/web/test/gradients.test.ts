@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs';
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { registerWasmGradients } from '../src/train/kernels.js';
+import { hastenWasm, registerWasmGradients } from '../src/train/kernels.js';
 
 const TOLERANCE = 1e-4; // relative to the largest; measured: 1e-6
 
@@ -43,6 +43,7 @@ describe('gradients on wasm', () => {
   beforeAll(async () => {
     setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm'))}/`);
     registerWasmGradients();
+    hastenWasm();
   });
 
   it.each(CASES)('%j', async (one) => {

@@ -6,6 +6,7 @@ import type { Box } from '../src/grid.js';
 import { Assigner, type Labels, type Targets } from '../src/train/assign.js';
 import type { GridLoss } from '../src/train/contract.js';
 import { anchorTensors, classificationLoss, detectionLoss, type GridTargets, type Named } from '../src/train/losses.js';
+import { averagePrecision } from '../src/train/precision.js';
 import golden from './golden.json';
 
 const CLOSE = 5; // decimals; both compute in float32
@@ -93,4 +94,10 @@ it('classification costs what it costs in Python, with the same slopes', () => {
   });
   expect(found.loss / loss).toBeCloseTo(1, CLOSE);
   close(found.slopes, slopes);
+});
+
+it.each(golden.precision)('average precision of $num_labels labels is that of pycocotools', ({ num_labels, truths, found, expected }) => {
+  const score = averagePrecision(truths as Labels[], found as never, num_labels);
+  expect(expected).toBeGreaterThan(0.1);
+  expect(score).toBeCloseTo(expected, CLOSE);
 });

@@ -1,41 +1,68 @@
 /**
- * Gradients of convolutions for the wasm back end, which has none for filters nor for depthwise convolutions. Made of
- * slices and matrix products, which it has; a test compares them with those of the cpu back end.
+ * What training asks of the wasm back end and it lacks, or does slowly: gradients of convolutions, and repeating a vector
+ * for every pixel. Made of what it does fast, and of loops over its memory; a test compares them with the cpu back end.
  */
 import * as tf from '@tensorflow/tfjs-core';
 
 const BACKEND = 'wasm';
 
-type Pad = 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
-interface Attributes {
-  strides: [number, number] | number;
-  pad: Pad;
-  dimRoundingMode?: 'floor' | 'round' | 'ceil';
-  filterShape: [number, number, number, number];
-  inputShape: [number, number, number, number];
+type Shape4D = [number, number, number, number];
+type Info = tf.backend_util.Conv2DInfo;
+interface WasmBackend {
+  makeOutput(shape: number[], dtype: 'float32'): tf.TensorInfo;
+  typedArrayFromHeap(tensor: tf.TensorInfo): Float32Array;
 }
-type Kernel = { inputs: Record<string, tf.Tensor4D>; attrs: Attributes };
+interface Call {
+  inputs: Record<string, tf.Tensor4D>;
+  attrs: {
+    strides: [number, number] | number;
+    pad: 'valid' | 'same' | number | tf.backend_util.ExplicitPadding;
+    dimRoundingMode?: 'floor' | 'round' | 'ceil';
+    filterShape: Shape4D;
+    inputShape: Shape4D;
+    reps: number[];
+  };
+  backend: WasmBackend;
+}
 
-/** Register what is missing; nothing where it is there. Call once the back end is. */
+/** Register them for the wasm back end, once it is there. */
 export function registerWasmGradients(): void {
-  register('Conv2DBackpropFilter', ({ inputs: { x, dy }, attrs }) => {
-    const { filterShape } = attrs;
-    const [height, width, inside, outside] = filterShape;
-    const info = convolution(x.shape, filterShape, attrs, false);
-    const slopes = tf.reshape(dy, [-1, outside]);
-    const products = patches(x, info).map((patch) => tf.matMul(tf.reshape(patch, [-1, inside]), slopes, true));
-    return tf.reshape(tf.stack(products), [height, width, inside, outside]);
-  });
-  register('DepthwiseConv2dNativeBackpropFilter', ({ inputs: { x, dy }, attrs }) => {
-    const [height, width, inside, multiplier] = attrs.filterShape;
-    const info = convolution(x.shape, attrs.filterShape, attrs, true);
-    const slopes = multiplier === 1 ? dy : tf.reshape(dy, [-1, inside, multiplier]);
-    const ones = tf.ones([1, info.batchSize * info.outHeight * info.outWidth]);
-    const sums = patches(x, info).map((patch) => {
-      const product = multiplier === 1 ? tf.mul(patch, slopes) : tf.mul(tf.reshape(patch, [-1, inside, 1]), slopes);
-      return tf.matMul(ones, tf.reshape(product, [-1, inside * multiplier]) as tf.Tensor2D); // sums rows faster than sum
+  if (tf.getKernel('Conv2DBackpropFilter', BACKEND) !== undefined) return;
+  register('Conv2DBackpropFilter', ({ inputs: { x, dy }, attrs, backend }) => {
+    const info = convolution(x.shape, attrs.filterShape, attrs, false);
+    const { inChannels, outChannels, strideHeight, strideWidth, filterHeight, filterWidth } = info;
+    if (filterHeight * filterWidth * strideHeight * strideWidth === 1) {
+      const pixels = tf.transpose(tf.reshape(x, [-1, inChannels])); // a product of transposed matrices would be slow
+      return tf.reshape(tf.matMul(pixels, tf.reshape(dy, [-1, outChannels])), attrs.filterShape);
+    }
+    return summed(attrs.filterShape, backend, (sums) => {
+      const [from, slopes] = [backend.typedArrayFromHeap(x), backend.typedArrayFromHeap(dy)];
+      for (const { tap, pixels, place, count, step } of runs(info)) {
+        for (let n = 0; n < count; n++) {
+          const [p, d] = [(pixels + n * step) * inChannels, (place + n) * outChannels];
+          for (let i = 0; i < inChannels; i++) {
+            const [value, at] = [from[p + i], (tap * inChannels + i) * outChannels];
+            for (let o = 0; o < outChannels; o++) sums[at + o] += value * slopes[d + o];
+          }
+        }
+      }
     });
-    return tf.reshape(tf.stack(sums), [height, width, inside, multiplier]);
+  });
+  register('DepthwiseConv2dNativeBackpropFilter', ({ inputs: { x, dy }, attrs, backend }) => {
+    const info = convolution(x.shape, attrs.filterShape, attrs, true);
+    const { inChannels, outChannels } = info;
+    const multiplier = outChannels / inChannels;
+    return summed(attrs.filterShape, backend, (sums) => {
+      const [from, slopes] = [backend.typedArrayFromHeap(x), backend.typedArrayFromHeap(dy)];
+      for (const { tap, pixels, place, count, step } of runs(info)) {
+        const at = tap * outChannels;
+        for (let n = 0; n < count; n++) {
+          const [p, d] = [(pixels + n * step) * inChannels, (place + n) * outChannels];
+          if (multiplier === 1) for (let i = 0; i < inChannels; i++) sums[at + i] += from[p + i] * slopes[d + i];
+          else for (let o = 0; o < outChannels; o++) sums[at + o] += from[p + Math.floor(o / multiplier)] * slopes[d + o];
+        }
+      }
+    });
   });
   register('DepthwiseConv2dNativeBackpropInput', ({ inputs: { dy, filter }, attrs }) => {
     const info = convolution(attrs.inputShape, filter.shape, attrs, true);
@@ -51,51 +78,85 @@ export function registerWasmGradients(): void {
   });
 }
 
-function register(kernelName: string, compute: (kernel: Kernel) => tf.Tensor): void {
-  if (tf.getKernel(kernelName, BACKEND) !== undefined) return;
-  tf.registerKernel({
-    kernelName,
-    backendName: BACKEND,
-    kernelFunc: (kernel) => tf.tidy(() => compute(kernel as unknown as Kernel)),
+/** Replace two slow kernels by faster ones where they apply; call when the back end has its own. */
+export function hastenWasm(): void {
+  replace('Conv2DBackpropInput', (call) => {
+    const { inputs: { dy, filter }, attrs } = call;
+    const info = convolution(attrs.inputShape, filter.shape, attrs, false);
+    const { strideHeight, strideWidth, padInfo, filterHeight, filterWidth } = info;
+    const isCentred = padInfo.top * 2 === filterHeight - 1 && padInfo.left * 2 === filterWidth - 1;
+    if (strideHeight !== 1 || strideWidth !== 1 || !isCentred) return undefined;
+    const turned = tf.transpose(filterHeight * filterWidth === 1 ? filter : tf.reverse(filter, [0, 1]), [0, 1, 3, 2]);
+    return tf.conv2d(dy, turned as tf.Tensor4D, 1, 'same');
+  });
+  replace('Tile', ({ inputs: { x }, attrs: { reps }, backend }) => {
+    const channels = x.shape[x.rank - 1];
+    if (x.size !== channels || reps[x.rank - 1] !== 1 || x.dtype !== 'float32') return undefined;
+    const output = backend.makeOutput(x.shape.map((side, axis) => side * reps[axis]), 'float32');
+    const values = backend.typedArrayFromHeap(output);
+    values.set(backend.typedArrayFromHeap(x));
+    for (let done = channels; done < values.length; done *= 2) values.copyWithin(done, 0, Math.min(done, values.length - done));
+    return output;
   });
 }
 
-type Info = tf.backend_util.Conv2DInfo;
-
-function convolution(shape: number[], filter: number[], { strides, pad, dimRoundingMode }: Attributes, isDepthwise: boolean): Info {
-  return tf.backend_util.computeConv2DInfo(
-    shape as [number, number, number, number],
-    filter as [number, number, number, number],
-    strides,
-    1,
-    pad,
-    dimRoundingMode,
-    isDepthwise,
-  );
+function register(kernelName: string, compute: (call: Call) => tf.TensorInfo): void {
+  tf.registerKernel({ kernelName, backendName: BACKEND, kernelFunc: (call) => tf.tidy(() => compute(call as unknown as Call) as tf.Tensor) });
 }
 
-/** For each place of the kernel, rows first, what it is multiplied with: (batch, outHeight, outWidth, channels). */
-function patches(x: tf.Tensor4D, info: Info): tf.Tensor4D[] {
-  const { padInfo, filterHeight, filterWidth, strideHeight, strideWidth, outHeight, outWidth, batchSize, inChannels } = info;
-  const { top, bottom, left, right } = padInfo;
-  const padded = top + bottom + left + right > 0 ? tf.pad(x, [[0, 0], [top, bottom], [left, right], [0, 0]]) : x;
-  const found: tf.Tensor4D[] = [];
-  for (let row = 0; row < filterHeight; row++) {
-    for (let column = 0; column < filterWidth; column++) {
-      const [lastRow, lastColumn] = [row + (outHeight - 1) * strideHeight + 1, column + (outWidth - 1) * strideWidth + 1];
-      found.push(
-        strideHeight === 1 && strideWidth === 1
-          ? tf.slice(padded, [0, row, column, 0], [batchSize, outHeight, outWidth, inChannels])
-          : (tf.stridedSlice(
-              padded,
-              [0, row, column, 0],
-              [batchSize, lastRow, lastColumn, inChannels],
-              [1, strideHeight, strideWidth, 1],
-            ) as tf.Tensor4D),
-      );
+/** `compute` answers undefined for what it leaves to the kernel that is there. */
+function replace(kernelName: string, compute: (call: Call) => tf.TensorInfo | undefined): void {
+  const there = tf.getKernel(kernelName, BACKEND);
+  if (there === undefined || replaced.has(there)) return;
+  const faster = {
+    ...there,
+    kernelFunc: (call: Parameters<tf.KernelFunc>[0]) =>
+      tf.tidy(() => compute(call as unknown as Call) as tf.Tensor | undefined) ?? there.kernelFunc(call),
+  };
+  tf.unregisterKernel(kernelName, BACKEND);
+  tf.registerKernel(faster);
+  replaced.add(faster);
+}
+const replaced = new Set<tf.KernelConfig>();
+
+function convolution(shape: number[], filter: number[], { strides, pad, dimRoundingMode }: Call['attrs'], isDepthwise: boolean): Info {
+  return tf.backend_util.computeConv2DInfo(shape as Shape4D, filter as Shape4D, strides, 1, pad, dimRoundingMode, isDepthwise);
+}
+
+/** Add up in double precision, since a filter's slope is a sum over every pixel of a batch. */
+function summed(shape: Shape4D, backend: WasmBackend, add: (sums: Float64Array) => void): tf.TensorInfo {
+  const output = backend.makeOutput(shape, 'float32'); // before its memory is looked at, since that may move
+  const sums = new Float64Array(shape.reduce((product, side) => product * side, 1));
+  add(sums);
+  backend.typedArrayFromHeap(output).set(sums);
+  return output;
+}
+
+/** A row of output places, and the input pixels that they look at through one tap of the kernel. */
+interface Run {
+  tap: number;
+  pixels: number;
+  place: number;
+  count: number;
+  /** Pixels from one to the next. */
+  step: number;
+}
+
+function* runs(info: Info): Generator<Run> {
+  const { batchSize, inHeight, inWidth, outHeight, outWidth, filterHeight, filterWidth, strideHeight, strideWidth, padInfo } = info;
+  for (let tap = 0; tap < filterHeight * filterWidth; tap++) {
+    const [row, column] = [Math.floor(tap / filterWidth) - padInfo.top, (tap % filterWidth) - padInfo.left];
+    const first = Math.max(0, Math.ceil(-column / strideWidth));
+    const end = Math.min(outWidth, Math.floor((inWidth - 1 - column) / strideWidth) + 1);
+    for (let picture = 0; picture < batchSize; picture++) {
+      for (let y = 0; y < outHeight; y++) {
+        const line = y * strideHeight + row;
+        if (line < 0 || line >= inHeight || end <= first) continue;
+        const pixels = (picture * inHeight + line) * inWidth + first * strideWidth + column;
+        yield { tap, pixels, place: (picture * outHeight + y) * outWidth + first, count: end - first, step: strideWidth };
+      }
     }
   }
-  return found;
 }
 
 /** Put zeros between slopes, as many as the stride skips: (B, h, w, C) -> (B, h·strideHeight, w·strideWidth, C). */
@@ -109,11 +170,11 @@ function spreadSlopes(dy: tf.Tensor4D, strideHeight: number, strideWidth: number
 }
 
 /** Pad, or cut, so that a valid convolution with the flipped kernel gives the input's size. */
-function padSlopes(spread: tf.Tensor4D, info: Info): tf.Tensor4D {
-  const { padInfo, filterHeight, filterWidth, inHeight, inWidth } = info;
+function padSlopes(spread: tf.Tensor4D, { padInfo, filterHeight, filterWidth, inHeight, inWidth }: Info): tf.Tensor4D {
   const [, height, width] = spread.shape;
   const [above, before] = [filterHeight - 1 - padInfo.top, filterWidth - 1 - padInfo.left];
   const [below, behind] = [inHeight + padInfo.top - height, inWidth + padInfo.left - width];
-  const cut = tf.slice(spread, [0, 0, 0, 0], [-1, height + Math.min(below, 0), width + Math.min(behind, 0), -1]);
+  const isCut = below < 0 || behind < 0;
+  const cut = isCut ? tf.slice(spread, [0, 0, 0, 0], [-1, height + Math.min(below, 0), width + Math.min(behind, 0), -1]) : spread;
   return tf.pad(cut, [[0, 0], [above, Math.max(below, 0)], [before, Math.max(behind, 0)], [0, 0]]);
 }

@@ -11,7 +11,7 @@ import { parseTopology, weightBytes } from '../topology.js';
 import type { Zoo } from '../zoo.js';
 import { readTrainable, type TrainableEntry } from './contract.js';
 import { forLabels, seeded, type LayersTopology } from './head.js';
-import { registerWasmGradients } from './kernels.js';
+import { hastenWasm, registerWasmGradients } from './kernels.js';
 import type { Named } from './losses.js';
 import type { Start } from './starts.js';
 
@@ -69,6 +69,7 @@ export class Trainable {
     const topology = parseTopology(await zoo.file(catalogued, manifest, entry.topology), document);
     registerWasmGradients();
     const backend = await startBackend(options.backends ?? BACKENDS, options.wasmPath ?? './', NEEDED);
+    hastenWasm();
     const published = ((topology.userDefinedMetadata as Record<string, About> | undefined)?.[METADATA_KEY] ?? {}) as About;
     const saved = options.start === 'saved' ? await readSaved(manifest) : undefined;
     const known = saved?.labels ?? manifest.labels;
