@@ -38,6 +38,9 @@ export async function placeExamples(data: LabelledData, manifest: Manifest, onPi
     const wanted = isDetection ? 'boxes' : 'a class for each picture';
     throw new ZooError(`${manifest.name} needs ${wanted}; ${data.name} is labelled for ${data.task}. Choose other data or another model.`);
   }
+  if (isDetection && data.pictures.every(({ boxes }) => boxes!.length === 0)) {
+    throw new ZooError(`No picture of ${data.name} has a box, so there is nothing to find. Choose other data.`);
+  }
   const size = input.width * input.height * input.channels;
   if (size * data.pictures.length > MAX_BYTES) {
     const most = Math.floor(MAX_BYTES / size);

@@ -11,4 +11,4 @@ export type { DataSource, OwnPicture, Preparation, Prepared, WorkerEvent } from 
 export type { LabelledBox } from './pack.js';
 export { TrainingSession } from './session.js';
 export { STARTS, type Start } from './starts.js';
-export type { Epoch, Fit, Overfit, Recipe } from './trainer.js';
+export type { Epoch, Fit, Overfit, Recipe } from './recipe.js';

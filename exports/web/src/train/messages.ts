@@ -5,7 +5,7 @@ import type { ZooOptions } from '../zoo.js';
 import type { LabelledBox } from './pack.js';
 import type { Start } from './starts.js';
 import type { Trained } from './trainable.js';
-import type { Fit, Overfit, Recipe, TrainingEvent } from './trainer.js';
+import type { Fit, Overfit, Recipe, TrainingEvent } from './recipe.js';
 
 /** A picture labelled in the page: the file itself, and a class, or boxes in its pixels. */
 export interface OwnPicture {
