@@ -95,7 +95,7 @@ def train(page: Page, *, data: str, start: str = "fresh", epochs: int, rate: flo
     """Train without the check that learns twenty by heart; returns what the page says at the end."""
     page.get_by_role("combobox", name="Data", exact=True).select_option(data)
     page.get_by_role("combobox", name="Weights to start from", exact=True).select_option(start)
-    page.get_by_label("Epochs, at most").fill(str(epochs))
+    page.get_by_label("Most epochs").fill(str(epochs))
     page.get_by_label("Learning rate").fill(str(rate))
     page.get_by_role("combobox", name="Batch size", exact=True).select_option(batch)
     page.get_by_label("first learn twenty").uncheck()
