@@ -175,7 +175,7 @@ await attempt(async () => {
   download.onclick = () => attempt(offerDownload);
   for (const path of (await packs()).reverse()) {
     const [origin, ...rest] = path.split('/');
-    data.prepend(element('option', { value: path }, origin === 'own' ? `pack ${rest.join('/')}` : `generated, ${rest.join('/')}`));
+    data.prepend(element('option', { value: path }, origin === 'own' ? `pack ${rest.join('/')}` : `${rest.join('/')}, generated`));
   }
   data.selectedIndex = 0;
   const wanted = new URLSearchParams(location.search).get('model');
