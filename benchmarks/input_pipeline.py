@@ -32,8 +32,9 @@ from tuner.batches import Batches  # noqa: E402
 from tuner.data import cache_folder, decode, open_dataset  # noqa: E402
 from tuner.learners import learner_for  # noqa: E402
 from tuner.progress import Progress  # noqa: E402
+from tuner.recipe import Recipe  # noqa: E402
 from tuner.runs import versions  # noqa: E402
-from tuner.training import Recipe, Trainer  # noqa: E402
+from tuner.training import Trainer  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -98,7 +98,7 @@ class Plain:
         """Return shuffled, augmented batches of the training pictures, as the sweep makes them."""
         from tuner.batches import Batches
         from tuner.learners import ClassLearner
-        from tuner.training import Recipe
+        from tuner.recipe import Recipe
 
         class Labelled(Batches):
             def __getitem__(self, index: int) -> Any:

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tuner._cli import add_format_option, add_strict_option, add_sweep_options, sweep_arguments
+from tuner._cli import add_sweep_options, sweep_arguments
+from tuner._options import add_format_option, add_strict_option
 from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._options import add_model_options, model_options

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -16,10 +15,8 @@ import numpy as np
 from tuner.augment import augment
 from tuner.data import Decoded
 from tuner.learners import Learner
+from tuner.recipe import Recipe
 from zoo._specs import GridHead, ImageSpec, ModelSpec
-
-if TYPE_CHECKING:
-    from tuner.training import Recipe
 
 
 def as_input(images: np.ndarray, inputs: ImageSpec) -> np.ndarray:

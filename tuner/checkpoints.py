@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tuner.training import Checkpoint, Fit, Patience
+from tuner.recipe import Checkpoint, Fit, Patience
 from zoo._files import write_atomically
 
 CHECKPOINT_FILE = "checkpoint.npz"

@@ -64,7 +64,7 @@ SUGGESTED: Mapping[str, Values] = MappingProxyType(
 class Space:
     """What is searched: batch sizes to choose from, a learning rate range on a logarithmic scale, and `more`.
 
-    `more` maps names to values or a `Range`: options of the model such as `width`, fields of `tuner.training.Recipe`,
+    `more` maps names to values or a `Range`: options of the model such as `width`, fields of `tuner.recipe.Recipe`,
     weights of the loss such as `box_weight`. A batch size or learning rate there takes the place of the first two.
     """
 

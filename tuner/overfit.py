@@ -18,7 +18,7 @@ from tuner.augment import Augmentation
 from tuner.data import Decoded
 from tuner.plots import overfit_curve, save_png
 from tuner.progress import Progress
-from tuner.training import Recipe, TrialFailed
+from tuner.recipe import Recipe, TrialFailed
 from tuner.trials import Bench
 from zoo._files import write_atomically
 from zoo._specs import FACE_RECOGNITION, GridHead

@@ -14,8 +14,8 @@ from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, ORACLE, Space
 from tuner.fetch import is_url
 from tuner.learners import DEFAULT_EMBEDDING_LOSS, DISTILL, EMBEDDING_LOSSES, CustomLoss
 from tuner.oracles import ORACLES
+from tuner.recipe import Recipe
 from tuner.space import check_space, searchable
-from tuner.training import Recipe
 from tuner.trials import Job
 from zoo._errors import ZooError, unknown
 from zoo._specs import FACE_RECOGNITION

@@ -17,7 +17,7 @@ from tuner.learners import (
     Learner,
     learner_for,
 )
-from tuner.training import Recipe
+from tuner.recipe import Recipe
 from zoo._errors import ZooError, unknown
 from zoo._specs import FACE_RECOGNITION, ModelSpec
 

@@ -26,8 +26,9 @@ from tuner.data.teacher import read_teacher
 from tuner.fetch import local_copy
 from tuner.learners import DEFAULT_EMBEDDING_LOSS, CustomLoss, CustomLossLearner, Learner, learner_for
 from tuner.progress import Progress
+from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.space import RECIPE_FIELDS
-from tuner.training import Checkpoint, Fit, Recipe, Trainer, TrialFailed
+from tuner.training import Trainer
 from zoo._errors import BadData, ZooError
 from zoo._specs import FACE_GATE, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec
 

@@ -17,7 +17,7 @@ import numpy as np
 
 import zoo
 from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint
-from tuner.training import Recipe
+from tuner.recipe import Recipe
 from tuner.trials import Bench, Job, Trial
 
 

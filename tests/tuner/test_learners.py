@@ -17,8 +17,9 @@ from tuner.data import Decoded, decode, open_dataset
 from tuner.data.teacher import TeacherVectors
 from tuner.defaults import Space
 from tuner.learners import ClassLearner, CustomLossLearner, EmbeddingLearner, learner_for
+from tuner.recipe import Recipe
 from tuner.runs import RunFolder
-from tuner.training import Recipe, Trainer
+from tuner.training import Trainer
 
 QUICK: dict[str, Any] = {"limit": 16, "epochs": 1, "trials": 1, "space": Space((8,), (1e-3, 1e-3))}
 RECOGNIZER = zoo.list_models(task=zoo.FACE_RECOGNITION)[0]

@@ -16,7 +16,7 @@ import zoo
 from tuner import sweep
 from tuner.data import Decoded
 from tuner.overfit import FALLS_TO, PICTURES, QUICK_EPOCHS, chosen_rows, overfit
-from tuner.training import Recipe
+from tuner.recipe import Recipe
 from tuner.trials import Bench, Job
 from zoo._cli import main
 

@@ -15,10 +15,11 @@ from tuner.checkpoints import read_checkpoint, write_checkpoint
 from tuner.data import Decoded, decode, open_dataset
 from tuner.defaults import Range, Space
 from tuner.learners import ClassLearner
+from tuner.recipe import Checkpoint, Recipe
 from tuner.recipe_files import ARGUMENTS, FOLDER, shipped, with_recipe
 from tuner.runs import RunFolder
 from tuner.schedule import LAST_SHARE, WeightAverage, cosine_rate
-from tuner.training import Checkpoint, Recipe, Trainer
+from tuner.training import Trainer
 from tuner.trials import Bench
 from zoo._specs import FACE_RECOGNITION
 

@@ -13,8 +13,9 @@ import zoo
 from tuner import sweep
 from tuner.defaults import Space
 from tuner.events import EVENTS_FILE
+from tuner.recipe import Fit, Recipe, TrialFailed
 from tuner.runs import RunFolder
-from tuner.training import Fit, Recipe, Trainer, TrialFailed
+from tuner.training import Trainer
 
 QUICK: dict[str, Any] = {
     "limit": 16,

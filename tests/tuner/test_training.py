@@ -14,7 +14,8 @@ from tuner.augment import Augmentation
 from tuner.batches import Batches, as_input
 from tuner.data import Decoded, decode, open_dataset
 from tuner.learners import ClassLearner, learner_for
-from tuner.training import Recipe, Trainer, TrialFailed
+from tuner.recipe import Recipe, TrialFailed
+from tuner.training import Trainer
 
 SPEC = zoo.get("dense4_cls_64")
 

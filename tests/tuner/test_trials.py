@@ -15,7 +15,7 @@ import pytest
 
 import zoo
 from tuner.checkpoints import epochs_done, read_checkpoint, write_checkpoint
-from tuner.training import Checkpoint, Fit, Patience, Recipe
+from tuner.recipe import Checkpoint, Fit, Patience, Recipe
 from tuner.trials import MAX_TRAINERS, Bench, Job, Trial
 
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"}

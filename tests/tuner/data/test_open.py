@@ -22,7 +22,7 @@ from _builders import (
     write_yolo,
 )
 
-from tuner._cli import add_data_options
+from tuner._options import add_data_options
 from tuner.data import FORMATS, Dataset, open_dataset
 from tuner.data._formats import ANNOTATED
 from zoo import BadData, UnknownName
