@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from socketserver import BaseServer
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -100,16 +101,22 @@ def launch() -> Iterator[Browser]:
 
 
 @contextmanager
-def served(store: Path) -> Iterator[str]:
-    """Serve the built pages and a store as 'zoo serve' does. Yields the address, which ends with a slash."""
-    with open_server(store, host=LOOPBACK, port=0) as (server, address):
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.shutdown()
-            thread.join()
+def in_background(server: BaseServer) -> Iterator[None]:
+    """Let a server answer while the block runs."""
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
+
+
+@contextmanager
+def served(store: Path, packs: Path | None = None) -> Iterator[str]:
+    """Serve built pages, a store and data packs as 'zoo serve' does. Yields the address, which ends with a slash."""
+    with open_server(store, host=LOOPBACK, port=0, packs=packs) as (server, address), in_background(server):
+        yield address
 
 
 def replay_in_browser(

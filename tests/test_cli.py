@@ -8,39 +8,14 @@ import shutil
 import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _builders import write_coco, write_voc
+from _commands import EXIT_MISTAKE, refused, zoo
+from _folders import coco
 
 from exports.manifest import MANIFEST_FILE
-from zoo._cli import main
-
-EXIT_MISTAKE = 2
-
-
-def zoo(capfd: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
-    """Run a command in this process; return exit code, stdout, stderr."""
-    try:
-        code = main([str(word) for word in words])
-    except SystemExit as done:
-        code = int(done.code or 0)
-    out, err = capfd.readouterr()
-    return code, out, err
-
-
-def refused(capfd: pytest.CaptureFixture[str], *words: str | Path) -> str:
-    """Run a command that is a mistake; return its sentence."""
-    code, out, err = zoo(capfd, *words)
-    assert code == EXIT_MISTAKE
-    assert out == ""
-    assert "Traceback" not in err
-    sentence = err.strip().splitlines()[-1]
-    assert sentence.startswith("zoo")
-    return sentence
-
 
 COMMANDS = ["list", "show", "find", "sweep", "overfit", "publish", "verify", "import"]
 COMMANDS += ["evaluate", "run", "demo", "data show", "data check"]
@@ -193,17 +168,6 @@ def test_measures_that_cannot_be_are_one_sentence(
     assert sentence in refused(capfd, "evaluate", artifact, *words)
 
 
-def test_data_show_draws_a_picture(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    from PIL import Image
-
-    picture = tmp_path / "new" / "faces.png"
-    code, text, _ = zoo(capfd, "data", "show", "synthetic", "--task", "face-detection", "--count", "4", "-o", picture)
-    assert code == 0
-    assert str(picture) in text
-    with Image.open(picture) as drawn:
-        assert drawn.width > 300
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -245,109 +209,6 @@ def test_a_mistake_is_one_sentence(
     monkeypatch.chdir(tmp_path)
     assert message in refused(capfd, *words)
     assert list(tmp_path.iterdir()) == []
-
-
-def png(path: Path, side: int = 40, shade: int = 120) -> None:
-    """Write a small grey PNG by hand."""
-    rows = b"".join(b"\0" + bytes([shade + (row % 7), shade, shade]) * side for row in range(side))
-
-    def chunk(kind: bytes, content: bytes) -> bytes:
-        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-
-    header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    path.write_bytes(
-        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
-    )
-
-
-def coco(folder: Path, pictures: int = 24, **changes: Any) -> Path:
-    """Write a COCO folder with one box per picture; `changes` replace keys of the first annotation."""
-    (folder / "images").mkdir(parents=True)
-    for split, first in (("train", 0), ("val", pictures)):
-        images, annotations = [], []
-        for number in range(first, first + pictures):
-            name = f"{number}.png"
-            png(folder / "images" / name, shade=60 + number)
-            images.append({"id": number, "file_name": name, "width": 40, "height": 40})
-            annotation = {"id": number, "image_id": number, "category_id": 1, "bbox": [5, 5, 20, 20], "iscrowd": 0}
-            annotations.append({**annotation, **(changes if number == 0 else {})})
-        document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
-        (folder / f"{split}.json").write_text(json.dumps(document))
-    return folder
-
-
-QUICK = ("--trials", "1", "--epochs", "1", "--batch-size", "8")
-
-
-def test_one_bad_image_among_good_ones_is_counted_reported_and_skipped(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = coco(tmp_path / "data")
-    (folder / "images" / "3.png").write_bytes((folder / "images" / "3.png").read_bytes()[:60])
-    code, text, err = zoo(
-        capfd, "sweep", "dense4_det_160", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--json"
-    )
-    assert code == 0
-    run = json.loads((Path(json.loads(text)["run"]) / "run.json").read_text())
-    assert run["data"]["train_pictures"] == 23
-    assert len(run["data"]["skipped"]) == 1
-    assert "3.png" in run["data"]["skipped"][0]
-    assert "1 skipped" in err
-    assert "3.png" in err
-
-
-def test_a_chosen_format_is_kept_for_later_steps(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = write_voc(write_coco(tmp_path / "data"))
-    words = ("pebble_cls_48", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--json")
-    assert "2 formats: coco, voc. Choose one with --format" in refused(capfd, "sweep", *words)
-    assert not (tmp_path / "runs").exists()
-    code, text, _ = zoo(capfd, "sweep", *words, "--format", "coco")
-    assert code == 0
-    run = json.loads(text)["run"]
-    assert json.loads((Path(run) / "run.json").read_text())["data"]["format"] == "coco"
-    assert zoo(capfd, "evaluate", run)[0] == 0
-    assert "2 formats" in refused(capfd, "evaluate", run, "--data", folder)
-    moved = shutil.copytree(folder, tmp_path / "moved")
-    assert zoo(capfd, "publish", run, "--data", moved, "--store", tmp_path / "store")[0] == 0
-    assert "2 formats" in refused(capfd, "data", "show", folder, "-o", tmp_path / "x.png")
-    assert zoo(capfd, "data", "show", folder, "--format", "coco", "-o", tmp_path / "x.png")[0] == 0
-
-
-def test_strict_refuses_one_bad_picture_before_training(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = write_coco(tmp_path / "data")
-    (folder / "images" / "train3.png").write_bytes(b"no picture")
-    words = ("pebble_cls_48", "--data", folder, *QUICK, "--out", tmp_path / "runs", "--strict")
-    assert "nothing to be left out, but 1 would be" in refused(capfd, "sweep", *words)
-    assert not (tmp_path / "runs").exists()
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (lambda folder: shutil.rmtree(folder), "does not exist"),
-        (lambda folder: [shutil.rmtree(folder), folder.mkdir()], "empty"),
-        (lambda folder: (folder / "train.json").write_text('{"images": ['), "train.json"),
-        (
-            lambda folder: [path.write_bytes(path.read_bytes()[:60]) for path in sorted((folder / "images").iterdir())],
-            "24 of 24 pictures cannot be used",
-        ),
-    ],
-)
-def test_unusable_data_is_one_sentence(
-    spoil: Any, message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    folder = coco(tmp_path / "data")
-    spoil(folder)
-    sentence = refused(capfd, "sweep", "dense4_det_160", "--data", folder, *QUICK, "--out", tmp_path / "runs")
-    assert message in sentence
-    assert not (tmp_path / "runs").exists()
-
-
-def test_an_annotation_of_an_unknown_class_is_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = coco(tmp_path / "data", category_id=7)
-    sentence = refused(capfd, "sweep", "dense4_det_160", "--data", folder, *QUICK, "--out", tmp_path / "runs")
-    assert "7" in sentence
-    assert "thing" in sentence
 
 
 def test_a_reader_that_stops_early_is_no_error() -> None:
@@ -415,10 +276,3 @@ def test_a_run_without_what_publishing_needs_is_one_sentence(
     folder = Path(shutil.copytree(run_folder, tmp_path / "run"))
     (folder / name).write_text("{}")
     assert f"{name} lacks" in refused(capfd, "publish", folder, "--store", tmp_path / "store")
-
-
-def test_face_detection_says_that_all_classes_count_as_faces(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    folder = coco(tmp_path / "data")
-    _, _, err = zoo(capfd, "sweep", "yunet_a_96", "--data", folder, *QUICK, "--out", tmp_path / "runs")
-    assert "count as faces: thing" in err
-    assert "24 train, 24 val; labels face" in err

@@ -1,9 +1,7 @@
-"""Serve files on the loopback interface and open them in the Chromium that is installed."""
+"""Serve files of a test on the loopback interface, and watch what a page asks and reports."""
 
 from __future__ import annotations
 
-import shutil
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -12,37 +10,11 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import ConsoleMessage, Page
 
-from exports.serve import open_server
+from exports.browser import LOOPBACK, in_background
 
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
-CHROMIUM_FLAGS = (
-    "--headless",
-    "--no-sandbox",  # Chromium's own sandbox refuses to start for root, as in a container
-    "--disable-gpu",
-    "--no-first-run",
-    # Chromium otherwise looks up its maker's hosts at every start, which stalls it where there is no network.
-    "--disable-quic",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # A generated film in place of a camera, allowed without asking.
-    "--use-fake-device-for-media-stream",
-    "--use-fake-ui-for-media-stream",
-)
-LOOPBACK = "127.0.0.1"
 READY_TIMEOUT_MS = 120_000  # for a page to load and run its first model on a busy machine
-
-
-def find_chromium() -> str:
-    """Path of the installed Chromium or Chrome. Raises: FileNotFoundError with what to install."""
-    for name in CHROMIUM_NAMES:
-        if path := shutil.which(name):
-            return path
-    raise FileNotFoundError(
-        f"Chromium is missing: none of {', '.join(CHROMIUM_NAMES)} is on PATH. 'make test' installs it on Debian."
-    )
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -68,40 +40,9 @@ class _Handler(SimpleHTTPRequestHandler):
 @contextmanager
 def serve(folder: Path, pages: Mapping[str, tuple[str, bytes]]) -> Iterator[str]:
     """Serve `folder` and, before it, `pages` (path: content type, bytes). Yields the address without a last slash."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, directory=str(folder), pages=pages))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-@contextmanager
-def launch() -> Iterator[Browser]:
-    """Start the installed Chromium, headless, and close it at the end. Raises: FileNotFoundError when there is none."""
-    path = find_chromium()
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_FLAGS))
-        try:
-            yield browser
-        finally:
-            browser.close()
-
-
-@contextmanager
-def gallery(store: Path, packs: Path | None = None) -> Iterator[str]:
-    """Serve the built pages, a store and packs as 'zoo serve' does. Yields the address, which ends with a slash."""
-    with open_server(store, host=LOOPBACK, port=0, packs=packs) as (server, address):
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield address
-        finally:
-            server.shutdown()
-            thread.join()
+    handler = partial(_Handler, directory=str(folder), pages=pages)
+    with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, in_background(server):
+        yield f"http://{LOOPBACK}:{server.server_address[1]}"
 
 
 @dataclass

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from _serve import READY_TIMEOUT_MS, gallery, launch
+from _serve import READY_TIMEOUT_MS
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from exports.browser import launch, served
 from zoo._specs import FACE_DETECTION, OBJECT_RECOGNITION
 from zoo.catalog import find
 
@@ -84,7 +85,7 @@ def visitor(browser: Browser, address: str) -> Iterator[Page]:
 def main(store: Path, folder: Path = FOLDER) -> None:
     """Write one picture per page, width and colours."""
     folder.mkdir(parents=True, exist_ok=True)
-    with gallery(store) as address, launch() as browser:
+    with served(store) as address, launch() as browser:
         for name, (path, task, show) in PAGES.items():
             model = find(task=task, store=store)[0].name
             with visitor(browser, f"{address}{path}?backend=wasm&model={model}") as page:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from _artifacts import MODELS, Published
-from _serve import READY_TIMEOUT_MS, Watched, gallery, launch, watch
+from _serve import READY_TIMEOUT_MS, Watched, watch
 from playwright.sync_api import Browser, Page, expect
 
+from exports.browser import launch, served
 from exports.graph_model import WEIGHTS_FILE
 from exports.store import rebuild_catalog
 from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_RECOGNITION
@@ -47,7 +48,7 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def address(store: Path, published: dict[str, Published]) -> Iterator[str]:
     assert set(published) == set(MODELS)
-    with gallery(store) as address:
+    with served(store) as address:
         yield address
 
 
@@ -117,7 +118,7 @@ def test_models_answer_on_samples_uploads_and_the_camera(page: Page, address: st
 
 
 def test_a_second_visit_needs_no_network(page: Page, store: Path, published: dict[str, Published]) -> None:
-    with gallery(store) as address:
+    with served(store) as address:
         watched = visit(page, address)
         expect(page.locator("#running")).to_have_text("wasm")
     # The server is gone now; what follows comes from this browser alone.
@@ -134,7 +135,7 @@ def test_a_changed_byte_is_refused_on_the_page(page: Page, store: Path, publishe
     content = bytearray((artifact / WEIGHTS_FILE).read_bytes())
     content[1_000] ^= 1
     (artifact / WEIGHTS_FILE).write_bytes(bytes(content))
-    with gallery(own) as address:
+    with served(own) as address:
         visit(page, address).check()
         notice = page.get_by_role("alert")
         expect(notice).to_contain_text("was changed after publishing: its SHA-256 differs")
@@ -148,7 +149,7 @@ def test_a_manifest_that_the_catalogue_does_not_know_is_refused(
     manifest = json.loads((artifact / "manifest.json").read_text())
     manifest["decode"]["score_threshold"] = 0.0
     (artifact / "manifest.json").write_text(json.dumps(manifest))
-    with gallery(own) as address:
+    with served(own) as address:
         visit(page, address).check()
         expect(page.get_by_role("alert")).to_contain_text("its SHA-256 differs")
 
@@ -168,7 +169,7 @@ def test_what_an_artifact_says_is_text(page: Page, store: Path, published: objec
     (own / "catalog.json").write_text(json.dumps(catalog))
     upload = tmp_path / "<img src=x onerror=window.hit=1>.png"
     upload.write_text("no picture")
-    with gallery(own) as address:
+    with served(own) as address:
         watched = visit(page, address)
         expect(page.locator("#answer")).to_contain_text(HOSTILE)
         page.get_by_text("Card", exact=True).click()
@@ -183,7 +184,7 @@ def test_what_an_artifact_says_is_text(page: Page, store: Path, published: objec
 
 def test_a_store_that_vanished_is_a_sentence(page: Page, address: str, tmp_path: Path) -> None:
     (tmp_path / "catalog.json").write_text('{"schema": "pocket-zoo/catalog/9", "models": []}')
-    with gallery(tmp_path) as empty:
+    with served(tmp_path) as empty:
         visit(page, empty).check()
         expect(page.get_by_role("alert")).to_contain_text("this page reads 'pocket-zoo/catalog/1'")
 

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
-from _serve import launch, serve
+from _serve import serve
 from PIL import Image
 from playwright.sync_api import Page
 
 import zoo
+from exports.browser import launch
 from zoo.tasks.boxes import decode_detections
 from zoo.tasks.grid import anchors
 

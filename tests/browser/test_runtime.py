@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 from _artifacts import MODELS, Published, as_address, generated
-from _serve import READY_TIMEOUT_MS, Watched, gallery, launch, watch
+from _serve import READY_TIMEOUT_MS, Watched, watch
 from PIL import Image
 from playwright.sync_api import Page
 
+from exports.browser import launch, served
 from exports.serve import PAGES
 from tuner.data._decode import resize
 from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, FACE_RECOGNITION, OBJECT_DETECTION
@@ -53,7 +54,7 @@ const ask = async (model, source, options) =>
 def watched(store: Path, published: dict[str, Published]) -> Iterator[Watched]:
     """A page on the gallery's address, under its policy; fails at its end when it asked another host or broke."""
     assert set(published) == set(MODELS)
-    with gallery(store) as address, launch() as browser:
+    with served(store) as address, launch() as browser:
         page = browser.new_page()
         page.set_default_timeout(READY_TIMEOUT_MS)
         watched = watch(page, address)

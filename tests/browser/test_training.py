@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from _artifacts import MODELS, Published, generated
-from _serve import READY_TIMEOUT_MS, Watched, gallery, launch, watch
+from _serve import READY_TIMEOUT_MS, Watched, watch
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from exports.browser import launch, served
 from exports.importing import import_layers_model
 from exports.layers_model import translate
 from exports.load import Loaded, load_target
@@ -69,7 +70,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def address(store: Path, published: dict[str, Published], packs: Path) -> Iterator[str]:
     assert set(published) == set(MODELS)
-    with gallery(store, packs) as address:
+    with served(store, packs) as address:
         yield address
 
 
@@ -298,7 +299,7 @@ def test_a_changed_pack_is_refused(
     content = bytearray((folder / "pictures-000.bin").read_bytes())
     content[500] ^= 1
     (folder / "pictures-000.bin").write_bytes(bytes(content))
-    with gallery(store, tmp_path / "packs") as own:
+    with served(store, tmp_path / "packs") as own:
         page = watched.page
         page.goto(f"{own}train.html?backend=wasm&model={CLASSIFIER}")
         page.wait_for_selector("html[data-ready]")

@@ -1,5 +1,5 @@
-/** The page's end of a worker: questions and their answers, matched by number, and events in between. */
-import { ZooError } from './errors.js';
+/** Both ends of a worker: questions and their answers, matched by number, and events in between. */
+import { ZooError, reason } from './errors.js';
 
 export interface Answer {
   number: number;
@@ -43,4 +43,17 @@ export class Line<Order extends object> {
     for (const { reject } of this.waiting.values()) reject(new ZooError(sentence));
     this.waiting.clear();
   }
+}
+
+/** The worker's end of a line: follows each order and answers with its value or, in a sentence, why not. */
+export function answerOrders<Order extends object>(follow: (order: Order & { number: number }) => Promise<unknown>): void {
+  self.onmessage = async ({ data }: MessageEvent<Order & { number: number }>) => {
+    const answer: Answer = { number: data.number };
+    try {
+      answer.value = await follow(data);
+    } catch (error) {
+      answer.error = reason(error);
+    }
+    self.postMessage(answer);
+  };
 }

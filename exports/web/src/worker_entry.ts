@@ -1,6 +1,6 @@
 /** The worker's side of `worker.ts`: opens a store, keeps its models, and answers one order after the other. */
-import { ZooError, reason } from './errors.js';
-import type { Answer } from './line.js';
+import { ZooError } from './errors.js';
+import { answerOrders } from './line.js';
 import { memory } from './memory.js';
 import type { Loaded, Numbered } from './worker_messages.js';
 import { openZoo, type Model, type Zoo } from './zoo.js';
@@ -39,12 +39,4 @@ async function follow(order: Numbered): Promise<unknown> {
   return undefined;
 }
 
-self.onmessage = async ({ data }: MessageEvent<Numbered>) => {
-  const answer: Answer = { number: data.number };
-  try {
-    answer.value = await follow(data);
-  } catch (error) {
-    answer.error = reason(error);
-  }
-  self.postMessage(answer);
-};
+answerOrders(follow);

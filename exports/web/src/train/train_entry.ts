@@ -1,8 +1,8 @@
 /** The worker's side of `session.ts`: holds one model and its data, and trains. */
 import { NO_CACHE, openCache } from '../cache.js';
-import { ZooError, reason } from '../errors.js';
+import { ZooError } from '../errors.js';
 import { Files } from '../files.js';
-import type { Answer } from '../line.js';
+import { answerOrders } from '../line.js';
 import { memory } from '../memory.js';
 import { openZoo, type Zoo, type ZooOptions } from '../zoo.js';
 import { placeExamples, relabelled, unknownLandmarks, type Examples } from './examples.js';
@@ -114,12 +114,4 @@ async function follow(order: NumberedTrainOrder): Promise<unknown> {
   return fit;
 }
 
-self.onmessage = async ({ data }: MessageEvent<NumberedTrainOrder>) => {
-  const answer: Answer = { number: data.number };
-  try {
-    answer.value = await follow(data);
-  } catch (error) {
-    answer.error = reason(error);
-  }
-  self.postMessage(answer);
-};
+answerOrders(follow);
