@@ -96,6 +96,19 @@ def test_evaluate_measures_runs_files_and_artifacts(
     assert set(values) == {"float32", published} and published != "float32"
 
 
+def test_evaluate_takes_what_find_prints(
+    artifact: Path, store: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("POCKET_ZOO_STORE", str(store))
+    code, out, _ = zoo(
+        capfd, "evaluate", f"yunet_n_160@{artifact.name}", "--data", "synthetic", "--limit", "8", "--json"
+    )
+    assert code == 0
+    assert json.loads(out)["pictures"] == 8
+    assert "No model 'yunet' is published here" in refused(capfd, "evaluate", "yunet")
+    assert "There is no gone/run. Give a published" in refused(capfd, "evaluate", "gone/run")
+
+
 def test_saved_detections_score_what_was_printed(
     artifact: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

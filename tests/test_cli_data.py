@@ -12,6 +12,8 @@ from _builders import write_coco, write_voc
 from _commands import refused, zoo
 from _folders import coco
 
+from tuner.data import open_dataset
+
 QUICK = ("--trials", "1", "--epochs", "1", "--batch-size", "8")
 
 
@@ -90,11 +92,37 @@ def test_unusable_data_is_one_sentence(
     assert not (tmp_path / "runs").exists()
 
 
-def test_an_annotation_of_an_unknown_class_is_one_sentence(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_one_unknown_class_among_many_is_ignored_and_many_are_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = coco(tmp_path / "data", category_id=7)
-    sentence = refused(capfd, "sweep", "dense4_det_160", "--data", folder, *QUICK, "--out", tmp_path / "runs")
-    assert "7" in sentence
-    assert "thing" in sentence
+    code, out, err = zoo(capfd, "data", "check", folder)
+    assert code == 0
+    assert "1 x unknown-class" in out
+    assert "uses the class '7', which is not declared. Known classes: 1 (thing)" in out
+    code, _, err = zoo(capfd, "sweep", "dense4_det_160", "--data", folder, *QUICK, "--out", tmp_path / "runs")
+    assert code == 0
+    assert "1 skipped:" in err
+    assert "uses the class '7'" in err
+    assert "strict allows nothing" in refused(capfd, "sweep", "dense4_det_160", "--data", folder, "--strict")
+
+    document = json.loads((folder / "train.json").read_text())
+    for annotation in document["annotations"][:8]:
+        annotation["category_id"] = 7
+    (folder / "train.json").write_text(json.dumps(document))
+    assert "uses the class '7'" in refused(capfd, "sweep", "dense4_det_160", "--data", folder)
+
+
+def test_what_cannot_be_placed_teaches_nothing(tmp_path: Path) -> None:
+    """A picture whose only box is broken, and a box of an unknown class, are ignored, not taken for background."""
+    folder = coco(tmp_path / "data", bbox=[5, 5, 0, 20])
+    sample = open_dataset(folder, task="object-detection").splits["train"][0]
+    assert sample.boxes_px.tolist() == [[0, 0, 40, 40]]
+    assert sample.ignore.tolist() == [True]
+    folder = coco(tmp_path / "other", category_id=7)
+    sample = open_dataset(folder, task="object-detection").splits["train"][0]
+    assert sample.boxes_px.tolist() == [[5, 5, 25, 25]]
+    assert sample.ignore.tolist() == [True]
 
 
 def test_face_detection_says_that_all_classes_count_as_faces(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -18,14 +18,18 @@ def _data_show(arguments: argparse.Namespace) -> None:
     from tuner.augment import as_augmentation
     from tuner.augmented_view import augmented_view
     from tuner.data import open_dataset
+    from tuner.data._formats import check_format, fitting_task
     from tuner.data.show import contact_sheet
     from zoo import ImageSpec, get
     from zoo._errors import BadData
 
-    task, inputs = arguments.task, ImageSpec(SHOWN_SIDE_PX, SHOWN_SIDE_PX)
+    inputs = ImageSpec(SHOWN_SIDE_PX, SHOWN_SIDE_PX)
     if arguments.model is not None:
         spec = get(arguments.model)
         task, inputs = spec.task, spec.inputs
+    else:
+        check_format(arguments.format)
+        task = arguments.task or fitting_task(arguments.data, arguments.format)
     if arguments.output.suffix.lower() not in PICTURE_SUFFIXES or arguments.output.is_dir():
         raise ZooError(f"Cannot draw into {arguments.output}. Name a file that ends in {', '.join(PICTURE_SUFFIXES)}.")
     dataset = open_dataset(
@@ -134,7 +138,7 @@ def add_commands(commands: Any) -> None:
     showing.add_argument(
         "data", metavar="DATA", nargs="?", default=DEFAULT_DATA, help="a folder, tfds:NAME, or 'synthetic' (default)"
     )
-    showing.add_argument("--task", default="object-detection", help="what the labels are for (default %(default)s)")
+    showing.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
     showing.add_argument("--model", metavar="NAME", help="show what this model is given: its task and input size")
     showing.add_argument(
         "--augment", metavar="NAME", help="change the pictures as a training does: light, scenes or portraits"

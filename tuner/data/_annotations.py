@@ -72,7 +72,7 @@ class Loaded:
         self.bad_pictures.append(sentence)
 
     def unknown_class(self, source: Path, name: object, known: Sequence[str]) -> None:
-        """Record an annotation of a class that is not declared; `open_dataset` refuses the first."""
+        """Record an annotation of a class that is not declared. Its box, where it has one, is to be ignored."""
         shown = name if isinstance(name, str) else brief(name)
         self.report(
             "unknown-class",
@@ -96,9 +96,16 @@ class Loaded:
 
 
 def make_sample(
-    key: str, load: Callable[[], np.ndarray], size_px: tuple[int, int], boxes: Sequence[Box], num_keypoints: int
+    key: str, load: Callable[[], np.ndarray], size_px: tuple[int, int], found: Sequence[Box | None], num_keypoints: int
 ) -> Sample:
-    """Gather the boxes of one picture of (height, width) into a sample."""
+    """Gather the boxes of one picture of (height, width) into a sample; None stands for one that is left out.
+
+    Where none is left of several, the whole picture is ignored: it must not teach that nothing is there.
+    """
+    boxes = [box for box in found if box is not None]
+    if found and not boxes:
+        everywhere = (0.0, 0.0, float(size_px[1]), float(size_px[0]))
+        boxes = [Box(everywhere, 0, np.full((num_keypoints, 2), np.nan, np.float32), ignore=True)]
     return Sample(
         key=key,
         load=load,

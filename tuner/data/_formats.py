@@ -126,11 +126,14 @@ def _recognise(folder: Path, task: str, format: str | None, entries: Sequence[st
     present = [name for name in candidates if _FORMATS[name].is_present(folder)]
     if not present:
         wanted = f"data of the format {format}" if format else "data of any known format"
-        raise BadData(
-            f"Data folder {folder} holds no {wanted}; it holds {listing(entries, most=5)}. For {task} it needs one of: "
-            f"{_layouts(task)}."
-        )
+        needed = f"That is {_FORMATS[format].layout}" if format else f"For {task} it needs one of: {_layouts(task)}"
+        raise BadData(f"Data folder {folder} holds no {wanted}; it holds {listing(entries, most=5)}. {needed}.")
     annotated = [name for name in present if name in ANNOTATED]
+    if not annotated and format is None and (missing := yolo.missing_part(folder)):
+        raise BadData(
+            f"Data folder {folder} looks like YOLO labels, but {missing} is missing. Add it; if these are folders of "
+            f"pictures by class, say so with --format classes."
+        )
     if len(annotated) > 1:
         raise BadData(
             f"Data folder {folder} holds annotations of {len(annotated)} formats: {', '.join(annotated)}. Choose one "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from tuner.data._annotations import Loaded, check_bad_share
+from tuner.data._annotations import MAX_BAD_SHARE, Loaded, check_bad_share
 from tuner.data._arrange import arrange
 from tuner.data._findings import refuse_faults
 from tuner.data._formats import check_format, read_location
@@ -51,7 +51,7 @@ def open_dataset(
     if str(location) == SYNTHETIC and format is None:
         return _open_synthetic(task, limit, val_limit, seed, labels)
     loaded, chosen, name = read_location(location, task, format, labels)
-    refuse_unknown_classes(loaded)
+    refuse_unknown_classes(loaded, are_fixed=labels is not None)
     check_loaded(name, sum(len(samples) for samples in loaded.splits.values()), loaded.bad_pictures)
     limits = {"train": limit, "val": val_limit}
     dataset = arrange(loaded, name=name, format=chosen, task=task, limits=limits, seed=seed)
@@ -70,11 +70,16 @@ def _open_synthetic(
     return synthetic.generate(task, limit or synthetic.TRAIN_PICTURES, val_limit or synthetic.VAL_PICTURES, seed)
 
 
-def refuse_unknown_classes(loaded: Loaded) -> None:
-    """Raise BadData for the first annotation of a class that is not declared: nothing says what it should be."""
-    for finding in loaded.findings:
-        if finding.kind == "unknown-class":
-            raise BadData(finding.sentence)
+def refuse_unknown_classes(loaded: Loaded, *, are_fixed: bool = False) -> None:
+    """Raise BadData for annotations of classes that are not declared, unless they are a few boxes among many.
+
+    Those few are ignored: neither hit nor miss. With `are_fixed` labels, given by the caller, every one is an error,
+    and so it is where whole pictures are labelled.
+    """
+    unknown = [finding for finding in loaded.findings if finding.kind == "unknown-class"]
+    boxes = sum(len(sample.boxes_px) for samples in loaded.splits.values() for sample in samples)
+    if unknown and (are_fixed or len(unknown) > MAX_BAD_SHARE * boxes):
+        raise BadData(unknown[0].sentence)
 
 
 def check_loaded(name: str, good: int, bad: Sequence[str]) -> None:

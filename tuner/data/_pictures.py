@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import warnings
 import zlib
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
@@ -20,6 +21,9 @@ SIZE_TOLERANCE_PX = 1  # annotation tools round sizes
 _BACKDROP = (255, 255, 255, 255)
 _ORIENTATION_TAG = 0x0112
 
+# Our own limit is told in a sentence; Pillow's warning would stand beside it.
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
+
 # What Pillow's decoders raise on torn or forged files, beside OSError.
 _UNREADABLE = (
     OSError,
@@ -33,7 +37,6 @@ _UNREADABLE = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
-    Image.DecompressionBombWarning,
 )
 
 
@@ -129,7 +132,7 @@ def _part(path: Path, start: int, length: int) -> io.BytesIO:
 
 
 def _unreadable(name: Path | str, error: BaseException) -> BadImage:
-    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+    if isinstance(error, Image.DecompressionBombError):
         return BadImage(f"Picture {name} has more than {MAX_PIXELS // 10**6} megapixels. Make it smaller.", "too-large")
     if isinstance(error, FileNotFoundError):
         return BadImage(f"Picture {name} does not exist. Put it there or remove its annotation.", "missing-file")

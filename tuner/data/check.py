@@ -61,7 +61,7 @@ def check_data(
         format=chosen,
         task=chosen_task,
         labels=loaded.labels,
-        splits={split: count_split(samples) for split, samples in splits.items()},
+        splits={split: count_split(_readable(samples, looks[split])) for split, samples in splits.items()},
         findings=(*loaded.findings, *found, *_near_duplicates(splits, looks, chosen_task)),
         notes=notes,
         obstacle=obstacle,
@@ -91,6 +91,11 @@ def _prospects(
         return arrange(loaded, name=name, format=format, task=task).notes, None
     except BadData as error:
         return (), str(error)
+
+
+def _readable(samples: Sequence[Sample], looks: Sequence[np.ndarray | None]) -> list[Sample]:
+    """Return those that could be decoded, as training uses them."""
+    return [sample for sample, bits in zip(samples, looks, strict=True) if bits is not None]
 
 
 def _look_at_all(

@@ -163,7 +163,7 @@ def _keypoint_names(documents: Any) -> tuple[str, ...]:
 
 def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], loaded: Loaded) -> list[Sample]:
     names = {_key(category.get("id")): _name(category) for category in document["categories"]}
-    boxes_of: dict[tuple[str, str], list[Box]] = {}
+    boxes_of: dict[tuple[str, str], list[Box | None]] = {}
     pictures: dict[tuple[str, str], _Picture] = {}
     roots = [folder / "images", folder, path.parent, *(folder / parent / split for parent in ("images", "."))]
     stem = path.stem.rsplit("_", 1)[-1]  # instances_train2017 -> train2017
@@ -175,12 +175,11 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
     for annotation in document["annotations"]:
         _report_repeated(annotation, path, seen, loaded)
         name, image = names.get(_key(annotation.get("category_id"))), _key(annotation.get("image_id"))
-        if name is None or name not in loaded.labels:
+        index = loaded.labels.index(name) if name in loaded.labels else None
+        if index is None:
             _report_class(annotation, name, path, names, loaded)
-        elif image in pictures:
-            box = _box(annotation, path, pictures[image], loaded.labels.index(name), loaded)
-            if box is not None:
-                boxes_of.setdefault(image, []).append(box)
+        if image in pictures:
+            boxes_of.setdefault(image, []).append(_box(annotation, path, pictures[image], index, loaded))
         elif image not in left_out:
             loaded.report(
                 "unknown-picture",
@@ -253,7 +252,10 @@ def _add_picture(
         pictures[identifier] = _Picture(name, file, size_px)
 
 
-def _box(annotation: dict[str, Any], path: Path, picture: _Picture, class_index: int, loaded: Loaded) -> Box | None:
+def _box(
+    annotation: dict[str, Any], path: Path, picture: _Picture, class_index: int | None, loaded: Loaded
+) -> Box | None:
+    """Return a box, an ignored one where its class is not known, or None where it cannot be one."""
     name, _, size_px = picture
     corner_and_size = numbers(annotation.get("bbox"), 4)
     if corner_and_size is None:
@@ -264,7 +266,8 @@ def _box(annotation: dict[str, Any], path: Path, picture: _Picture, class_index:
     placed = loaded.place_box(path, name, (x, y, x + width, y + height), size_px)
     if placed is None:
         return None
-    return Box(placed, class_index, _keypoints(annotation, path, name, loaded), annotation.get("iscrowd") in (1, True))
+    is_ignored = class_index is None or annotation.get("iscrowd") in (1, True)
+    return Box(placed, class_index or 0, _keypoints(annotation, path, name, loaded), is_ignored)
 
 
 def _keypoints(annotation: dict[str, Any], path: Path, name: str, loaded: Loaded) -> np.ndarray:

@@ -200,7 +200,7 @@ def _sample(example: Mapping[str, Any], record: _Record, key: str, layout: _Layo
     load = partial(read_picture, record.path, size_px, span)
     if layout.boxes is not None:
         boxes = [_box(row, record.path, key, size_px, layout, loaded) for row in _rows(example[layout.boxes])]
-        return make_sample(key, load, size_px, [box for box in boxes if box is not None], 0)
+        return make_sample(key, load, size_px, boxes, 0)
     label = _class_index(example[layout.label or ""], record.path, layout, loaded)
     return None if label is None else Sample(key=key, load=load, label=label, size_px=size_px)
 
@@ -217,10 +217,10 @@ def _box(
     y_min, x_min, y_max, x_max = (float(value) for value in row[_BOX])
     placed = loaded.place_box(path, key, (x_min * width, y_min * height, x_max * width, y_max * height), size_px)
     index = _class_index(row[layout.label] if layout.label else 0, path, layout, loaded)
-    if placed is None or index is None:
+    if placed is None:
         return None
     is_ignored = any(bool(row.get(name)) for name in _IGNORED)
-    return Box(placed, index, np.zeros((0, 2), np.float32), is_ignored)
+    return Box(placed, index or 0, np.zeros((0, 2), np.float32), is_ignored or index is None)
 
 
 def _class_index(value: Any, path: Path, layout: _Layout, loaded: Loaded) -> int | None:

@@ -107,14 +107,14 @@ def _sample(
     boxes = [_box(found, path, name, size_px, loaded) for found in tree.iter("object")]
     loaded.files[name] = file
     load = partial(read_picture, file, size_px)
-    return make_sample(name, load, size_px, [box for box in boxes if box is not None], 0)
+    return make_sample(name, load, size_px, boxes, 0)
 
 
 def _box(found: ElementTree.Element, path: Path, name: str, size_px: tuple[int, int], loaded: Loaded) -> Box | None:
     label = _text(found, "name")
-    if label not in loaded.labels:
+    is_known = label in loaded.labels
+    if not is_known:
         loaded.unknown_class(path, label, loaded.labels)
-        return None
     corners = numbers([_text(found, f"bndbox/{corner}") for corner in _CORNERS], 4)
     if corners is None:
         sentence = f"{path}: a box of '{name}' lacks one of its four corner numbers; the box is left out."
@@ -124,7 +124,8 @@ def _box(found: ElementTree.Element, path: Path, name: str, size_px: tuple[int, 
     if placed is None:
         return None
     is_difficult = _text(found, "difficult") == "1"
-    return Box(placed, loaded.labels.index(label), np.zeros((0, 2), np.float32), is_difficult)
+    index = loaded.labels.index(label) if is_known else 0
+    return Box(placed, index, np.zeros((0, 2), np.float32), is_difficult or not is_known)
 
 
 def _text(element: ElementTree.Element, tag: str) -> str:

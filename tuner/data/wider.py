@@ -106,7 +106,7 @@ def _sample(entry: _Entry, path: Path, roots: list[Path], loaded: Loaded) -> Sam
         boxes = [_box(face, path, name, size_px, loaded) for face in faces]
         loaded.files[name] = file
         load = partial(read_picture, file, size_px)
-        return make_sample(name, load, size_px, [box for box in boxes if box is not None], 0)
+        return make_sample(name, load, size_px, boxes, 0)
     return None
 
 

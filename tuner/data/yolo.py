@@ -51,6 +51,15 @@ def is_yolo(folder: Path) -> bool:
     )
 
 
+def missing_part(folder: Path) -> str | None:
+    """Return what a folder lacks that otherwise looks like YOLO labels, None where it does not look like them."""
+    if not _names_files(folder):
+        has_texts = any(any(labels.glob("*.txt")) for places in _places(folder).values() for _, labels in places)
+        return "'data.yaml' or 'classes.txt' with the names of the classes" if has_texts else None
+    has_pictures = any((folder / parts).is_dir() for parts in ("images", "train/images"))
+    return "'labels/' with a text file for each picture" if has_pictures and not is_yolo(folder) else None
+
+
 def load_yolo(folder: Path, labels: Sequence[str] | None = None) -> Loaded:
     """Read every split.
 
@@ -141,7 +150,7 @@ def _sample(folder: Path, file: Path, text: Path, names: _Names, loaded: Loaded)
     boxes = [_box(line, text, key, size_px, names, loaded) for line in lines if line.strip()]
     loaded.files[key] = file
     load = partial(read_picture, file, size_px)
-    return make_sample(key, load, size_px, [box for box in boxes if box is not None], 0)
+    return make_sample(key, load, size_px, boxes, 0)
 
 
 def _box(line: str, text: Path, key: str, size_px: tuple[int, int], names: _Names, loaded: Loaded) -> Box | None:
@@ -154,13 +163,13 @@ def _box(line: str, text: Path, key: str, size_px: tuple[int, int], names: _Name
         loaded.report("malformed", text, f"{text}: the line '{line.strip()[:40]}' is not {expected}; it is left out.")
         return None
     label = names.classes.get(int(values[0]))
-    if label is None or label not in loaded.labels:
-        known = [f"{index} ({name})" for index, name in names.classes.items() if name in loaded.labels]
+    index = loaded.labels.index(label) if label in loaded.labels else None
+    if index is None:
+        known = [f"{number} ({name})" for number, name in names.classes.items() if name in loaded.labels]
         loaded.unknown_class(text, words[0] if label is None else label, known)
-        return None
     width_px, height_px = float(size_px[1]), float(size_px[0])
     placed = loaded.place_box(text, key, _corners(values[1:], width_px, height_px, is_polygon), size_px)
-    return None if placed is None else Box(placed, loaded.labels.index(label), np.zeros((0, 2), np.float32))
+    return None if placed is None else Box(placed, index or 0, np.zeros((0, 2), np.float32), index is None)
 
 
 def _corners(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -92,7 +93,7 @@ def test_bad_boxes_are_left_out(tmp_path: Path, bbox: Any, reason: str) -> None:
     assert len(dataset.skipped) == 1
     assert reason in dataset.skipped[0]
     assert "train2.png" in dataset.skipped[0]
-    assert dataset.splits["train"][2].boxes_px.shape == (0, 4)
+    assert dataset.splits["train"][2].ignore.tolist() == [True]  # its only box; the picture must not count as empty
     assert len(dataset.splits["train"]) == 12
 
 
@@ -131,11 +132,6 @@ def test_bad_items_are_left_out(tmp_path: Path, edit: Callable[[Any], None], rea
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (
-            lambda d: d["annotations"][0].update(category_id=42),
-            r"train\.json uses .* '42'.*3 \(cat\), 7 \(dog\)",
-        ),
-        (lambda d: d["annotations"][0].update(category_id=[1]), "uses the class"),
         (lambda d: d.pop("categories"), "'categories' missing or not a list"),
         (lambda d: d.update(images={}), "'images' missing or not a list"),
         (lambda d: d.update(categories=[]), "declares no categories"),
@@ -169,6 +165,26 @@ def test_labels_fix_the_order_and_refuse_others(tmp_path: Path) -> None:
     assert dataset.splits["train"][0].classes.tolist() == [0]
     with pytest.raises(BadData, match=r"uses the class 'dog', which is not declared\. Known classes: cat"):
         open_dataset(tmp_path, task=OBJECT_DETECTION, labels=("cat",))
+
+
+@pytest.mark.parametrize(
+    ("category", "sentence"), [(42, r"train\.json uses .* '42'.*3 \(cat\), 7 \(dog\)"), ([1], "uses the class")]
+)
+def test_a_few_boxes_of_undeclared_classes_are_ignored_and_many_refused(
+    category: Any, sentence: str, tmp_path: Path
+) -> None:
+    write_coco(tmp_path, train=24, val=4)
+    edit_json(tmp_path / "train.json", lambda document: document["annotations"][0].update(category_id=category))
+    dataset = open_dataset(tmp_path, task=OBJECT_DETECTION)
+    assert len(dataset.skipped) == 1
+    assert re.search(sentence, dataset.skipped[0])
+    assert dataset.splits["train"][0].ignore.tolist() == [True]
+    with pytest.raises(BadData, match=sentence):
+        open_dataset(tmp_path, task=OBJECT_DETECTION, labels=("cat", "dog"))
+    for index in range(1, 4):
+        edit_json(tmp_path / "train.json", lambda d, i=index: d["annotations"][i].update(category_id=category))
+    with pytest.raises(BadData, match=sentence):
+        open_dataset(tmp_path, task=OBJECT_DETECTION)
 
 
 def test_val_with_a_class_of_its_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -106,14 +107,20 @@ def test_a_bad_line_is_left_out_and_told(line: str, sentence: str, tmp_path: Pat
 
 
 @pytest.mark.parametrize("index", ["2", "-1", "1e300", "nan", "inf"])
-def test_an_undeclared_class_is_an_error_or_a_bad_line(index: str, tmp_path: Path) -> None:
+def test_an_undeclared_class_is_ignored_or_a_bad_line(index: str, tmp_path: Path) -> None:
     folder = write_yolo(tmp_path)
     (folder / "labels" / "train" / "0.txt").write_text(yolo_line(index))
+    dataset = opened(folder)
+    [told] = dataset.skipped
     if index in ("nan", "inf"):
-        assert "is not 5 numbers" in opened(folder).skipped[0]
+        assert "is not 5 numbers" in told
     else:
-        with pytest.raises(BadData, match=rf"uses the class '{index}'.*0 \(cat\), 1 \(dog\)"):
-            opened(folder)
+        assert re.search(rf"uses the class '{index}'.*0 \(cat\), 1 \(dog\)", told)
+    assert dataset.splits["train"][0].ignore.tolist() == [True]
+    for number in range(1, 4):
+        (folder / "labels" / "train" / f"{number}.txt").write_text(yolo_line(2))
+    with pytest.raises(BadData, match="uses the class"):
+        opened(folder)
 
 
 @pytest.mark.parametrize(
@@ -166,3 +173,13 @@ def test_whatever_the_files_hold_it_is_a_set_or_a_sentence(name: str, content: b
         assert str(error).rstrip().endswith((".", "?"))
     finally:
         file.write_bytes(before)
+
+
+@pytest.mark.parametrize(("lost", "sentence"), [("data.yaml", "'data.yaml' or"), ("labels", "'labels/' with")])
+def test_labels_that_lack_a_part_are_not_taken_for_classes(lost: str, sentence: str, tmp_path: Path) -> None:
+    folder = write_yolo(tmp_path)
+    part = folder / lost
+    shutil.rmtree(part) if part.is_dir() else part.unlink()
+    for task in ("object-detection", "object-recognition"):
+        with pytest.raises(BadData, match=f"looks like YOLO labels, but {sentence}"):
+            open_dataset(folder, task=task)

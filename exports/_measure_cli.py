@@ -1,0 +1,188 @@
+"""Commands of the `zoo` command line that measure what there is: `evaluate` and `verify`.
+
+Heavy imports happen inside each command, after its words were looked at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tuner._options import add_format_option, add_strict_option
+from zoo._cli import add_command, emit, positive, table
+from zoo._errors import BadArtifact, ZooError
+from zoo._picture import check_picture
+from zoo._quiet import import_keras
+from zoo.catalog import default_source, open_catalog
+
+
+def find_target(text: str) -> Path:
+    """Return the path that a user means: one that is there, or a published model as `zoo find` lists it.
+
+    Raises: ZooError when it is neither.
+    """
+    path = Path(text)
+    if path.exists():
+        return path
+    source = default_source()
+    if len(path.parts) == 1 and not path.suffix and isinstance(source, Path):
+        return Path(open_catalog(source).resolve(text).folder)
+    raise ZooError(
+        f"There is no {text}. Give a published artifact's folder or NAME@VERSION of 'zoo find', a run folder, or a "
+        f".keras file."
+    )
+
+
+def _verify(arguments: argparse.Namespace) -> None:
+    target = find_target(arguments.artifact)
+    import_keras()
+    from exports.verify import BOX_TOLERANCE_PX, BROWSER, NODE, TOLERANCE, verify
+
+    done = verify(target, BROWSER if arguments.browser else NODE, arguments.backend)
+    rows = [
+        {
+            "runtime": name,
+            "largest difference": "not a number" if difference is None else f"{difference:.1e}",
+            "finds off by": _pixels(done.distances_px, name),
+            "ms": f"{done.milliseconds[name]:.1f}" if name in done.milliseconds else "-",
+        }
+        for name, difference in done.differences.items()
+    ]
+    verdict = "verified" if done.passed else "FAILED"
+    text = (
+        f"{table(rows)}\n\n{verdict}: relative differences, at most {TOLERANCE:g} allowed; finds, at most "
+        f"{BOX_TOLERANCE_PX:g} px"
+    )
+    emit(arguments, done.record(), text)
+    if not done.passed:
+        raise BadArtifact(
+            f"{arguments.artifact} does not compute in TF.js what Keras computed ({done.sentence()}). Do not ship it; "
+            f"publish again."
+        )
+
+
+def _pixels(distances: Mapping[str, float | None], runtime: str) -> str:
+    name = f"{runtime}, finds"
+    if name not in distances:
+        return "-"
+    return "missing" if distances[name] is None else f"{distances[name]:.1e} px"
+
+
+def _evaluate(arguments: argparse.Namespace) -> None:
+    saving, plot = arguments.save_detections, arguments.plot
+    if plot is not None:
+        check_picture(plot)
+        if arguments.pairs is not None and arguments.data is None:
+            raise ZooError("--plot draws what --data measures, not pairs. Name --data too, or leave out --plot.")
+    if arguments.pairs is not None and arguments.data is None and arguments.limit is not None:
+        raise ZooError("--pairs measures all pairs of its own folder. Leave out --limit, or name --data too.")
+    if saving is not None and not saving.parent.is_dir():
+        raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
+    target = find_target(arguments.target)
+    import_keras()  # what is wrong with the words alone is told before it takes seconds
+    from exports.curves import draw_curve
+    from exports.evaluate import open_labelled, run_over
+    from exports.load import at_input_size, load_target
+    from exports.measures import check_measures, measure_all, measure_pairs, save_detections
+
+    loaded = load_target(target)
+    if arguments.input_size is not None:
+        loaded = at_input_size(loaded, arguments.input_size)
+    check_measures(loaded, arguments.iou, arguments.min_face, saving is not None)
+    measured, saved = [], None
+    if arguments.pairs is None or arguments.data is not None:
+        labelled = open_labelled(
+            loaded, arguments.data, arguments.split, arguments.limit, format=arguments.format, strict=arguments.strict
+        )
+        findings = run_over(loaded, labelled)
+        measured += measure_all(findings, arguments.iou, arguments.min_face)
+        saved = save_detections(findings, saving) if saving is not None else None
+        if plot is not None:
+            draw_curve(findings, plot, arguments.iou, arguments.min_face)
+    if arguments.pairs is not None:
+        measured += measure_pairs(loaded, arguments.pairs)
+    rows = [
+        {
+            "model": loaded.spec.name,
+            "metric": done.name + (f", faces from {done.min_face:g}" if done.min_face else ""),
+            "value": "undefined" if math.isnan(done.value) else f"{done.value:.4f}",
+            "data": f"{done.data} {done.split}",
+            "pictures": done.pictures,
+            "skipped": done.skipped,
+            "input": "x".join(map(str, done.input_size)),
+            "precision": done.precision,
+        }
+        for done in measured
+    ]
+    records = [done.record() for done in measured]
+    lines = [f"{saved:,} detections: {saving}"] if saved is not None else []
+    lines += [f"picture: {plot}"] if plot is not None else []
+    text = "\n".join([table(rows), "", *lines] if lines else [table(rows)])
+    record = {"model": loaded.spec.name, **records[0], "metrics": records, "picture": plot and str(plot)}
+    emit(arguments, record, text)
+
+
+def add_commands(commands: Any) -> None:
+    """Register `evaluate` and `verify`; named in the entry point group `zoo.commands`."""
+    verifying = add_command(
+        commands,
+        "verify",
+        _verify,
+        "replay an artifact's golden input in Keras and in TF.js",
+        ["zoo verify store/yunet_n_160/20260101-0123abcd", "zoo verify ARTIFACT --browser --backend webgl --json"],
+    )
+    verifying.add_argument("artifact", metavar="ARTIFACT", help="a folder that 'zoo find' lists")
+    verifying.add_argument("--browser", action="store_true", help="in Chromium, with the pages' runtime, not in Node")
+    verifying.add_argument(
+        "--backend",
+        action="append",
+        metavar="NAME",
+        help="wasm, cpu or, with --browser, webgl; repeatable",
+    )
+
+    evaluating = add_command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure an artifact, a run or a .keras file on labelled pictures",
+        [
+            "zoo evaluate ARTIFACT --data DIR --split val --min-face 0.06 --save-detections found.json",
+            "zoo evaluate ARTIFACT --pairs LFW_DIR --json",
+        ],
+    )
+    evaluating.add_argument("target", metavar="TARGET", help="artifact folder, run folder or .keras file")
+    evaluating.add_argument(
+        "--data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'; default: what it was trained on"
+    )
+    add_format_option(evaluating)
+    add_strict_option(evaluating)
+    evaluating.add_argument("--split", default="val", help="val (default), train, or test where there is one")
+    evaluating.add_argument("--limit", type=positive, metavar="N", help="measure on the first N pictures")
+    evaluating.add_argument(
+        "--pairs", type=Path, metavar="DIR", help="measure face pairs: a folder with pairs.txt; with --data, both"
+    )
+    evaluating.add_argument(
+        "--input-size", type=positive, metavar="N", help="give it NxN pictures instead of those it was made for"
+    )
+    evaluating.add_argument(
+        "--iou", type=float, default=0.5, metavar="X", help="overlap that makes a detection a hit (default 0.5)"
+    )
+    evaluating.add_argument(
+        "--min-face",
+        type=float,
+        default=0.0,
+        metavar="F",
+        help="boxes lower than this share of the picture's longer side are neither hit nor miss (default 0)",
+    )
+    evaluating.add_argument(
+        "--save-detections", type=Path, metavar="FILE", help="write what was found as COCO results, in original pixels"
+    )
+    evaluating.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw precision against recall, true against false accepts, or the confusion matrix; .png or .svg",
+    )
