@@ -14,7 +14,18 @@ import keras
 
 import zoo
 from exports.documents import shown
-from zoo._errors import BadArtifact, ZooError
+from zoo._errors import BadArtifact, UnknownName, ZooError
+
+
+def spec_as_told(name: str, source: Path) -> zoo.ModelSpec:
+    """Return the spec of an architecture that a file names. Raises UnknownName when it is not installed."""
+    try:
+        return zoo.get(name)
+    except UnknownName as error:
+        raise UnknownName(
+            f"{source} needs the architecture '{name}', which is not installed. Install the package that registers it, "
+            f"or update pocket-zoo."
+        ) from error
 
 
 def build_as_told(name: str, options: Mapping[str, Any], source: Path) -> keras.Model:
@@ -23,7 +34,7 @@ def build_as_told(name: str, options: Mapping[str, Any], source: Path) -> keras.
     Raises UnknownName for an architecture or option that does not exist, BudgetExceeded for a network over its budget,
     BadArtifact for values that the architecture cannot be built with.
     """
-    defaults = zoo.get(name).options
+    defaults = spec_as_told(name, source).options
     for option, value in options.items():
         if option in defaults and not _is_like(value, defaults[option]):
             raise BadArtifact(

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 import zoo
-from exports.architecture import build_as_told
+from exports.architecture import build_as_told, spec_as_told
 from exports.documents import shown
 from exports.graph_model import read_graph_weights
 from exports.manifest import MANIFEST_FILE, read_manifest
@@ -85,7 +85,7 @@ def load_artifact(folder: Path) -> Loaded:
     UnknownName when that architecture is not installed, BudgetExceeded when its options outgrow the budget.
     """
     manifest = read_manifest(folder)
-    spec = zoo.get(manifest["keras"]["architecture"])
+    spec = spec_as_told(manifest["keras"]["architecture"], folder)
     size = (manifest["input"]["height"], manifest["input"]["width"], manifest["input"]["channels"])
     if size != spec.inputs.shape:
         raise BadArtifact(

@@ -6,6 +6,7 @@
 """
 
 from zoo._errors import BadArtifact, BadData, BadImage, BudgetExceeded, DuplicateName, UnknownName, ZooError
+from zoo._lazy import keras
 from zoo._loading import load
 from zoo._registry import build, get, list_models, register_model
 from zoo._specs import (
@@ -54,6 +55,7 @@ __all__ = [
     "build",
     "find",
     "get",
+    "keras",
     "list_models",
     "load",
     "register_model",

@@ -109,7 +109,7 @@ def table(rows: Iterable[Mapping[str, Any]], format: str = "simple") -> str:
     """Lay records out as a table, in one of tabulate's formats; numbers with thousands separators."""
     from tabulate import tabulate
 
-    return tabulate(list(rows), headers="keys", tablefmt=format, intfmt=",", disable_numparse=False)
+    return tabulate(list(rows), headers="keys", tablefmt=format, intfmt=",", disable_numparse=False, missingval="-")
 
 
 def _list(arguments: argparse.Namespace) -> None:
@@ -135,9 +135,9 @@ def _list(arguments: argparse.Namespace) -> None:
             "model": record["name"],
             "task": record["task"],
             "input": "x".join(map(str, record["input"])),
-            "parameters": record.get("parameters", "-"),
-            "M mult-adds": f"{record['multiply_adds'] / 1e6:.1f}" if "multiply_adds" in record else "-",
-            "bytes (uint8)": record["predicted_bytes"]["uint8"] if "predicted_bytes" in record else "-",
+            "parameters": record.get("parameters"),
+            "M mult-adds": round(record["multiply_adds"] / 1e6, 1) if "multiply_adds" in record else None,
+            "bytes (uint8)": record["predicted_bytes"]["uint8"] if "predicted_bytes" in record else None,
             "what": record["summary"],
         }
         for record in records

@@ -38,6 +38,7 @@ def describe(spec: ModelSpec, options: Mapping[str, Any]) -> tuple[dict[str, Any
         "paper": spec.paper,
         "max_bytes": spec.max_bytes,
         "module": spec.module,
+        "origin": spec.origin,
         "summary": spec.summary,
         "parameters": size.parameters,
         "multiply_adds": size.multiply_adds,
@@ -62,9 +63,8 @@ def facts_text(record: Mapping[str, Any]) -> str:
         "paper": record["paper"],
         "defined in": record["module"],
     }
-    return "\n".join(
-        [f"{record['name']}: {record['summary']}", *(f"  {key:<17} {value}" for key, value in lines.items())]
-    )
+    facts = [f"{record['name']}: {record['summary']}", *(f"  {key:<17} {value}" for key, value in lines.items())]
+    return "\n".join([*facts, "", record["origin"]] if record["origin"] else facts)
 
 
 def stages_text(stages: Sequence[Stage]) -> str:
@@ -82,7 +82,7 @@ def stages_text(stages: Sequence[Stage]) -> str:
             "parameters": f"{stage.parameters:,}",
             "multiply-adds": f"{stage.multiply_adds:,}",
             "weights": percent(stage.weight_bytes / weight_bytes),
-            "": "#" * round(BAR_CHARACTERS * stage.weight_bytes / weight_bytes),
+            "share of weights": "#" * round(BAR_CHARACTERS * stage.weight_bytes / weight_bytes),
         }
         for before, stage in zip(["", *(stage.name for stage in stages)], stages, strict=False)
     ]

@@ -187,6 +187,12 @@ class ModelSpec:
         return self.builder.__module__
 
     @property
+    def origin(self) -> str:
+        """Paper, reference implementation and what was changed, as the docstring of the builder's file tells."""
+        text = inspect.getdoc(inspect.getmodule(self.builder)) or ""
+        return text.partition("\n")[2].strip()
+
+    @property
     def summary(self) -> str:
         """First line of the builder's docstring."""
         return (inspect.getdoc(self.builder) or "").split("\n", 1)[0]

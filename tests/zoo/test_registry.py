@@ -42,7 +42,7 @@ def test_one_model_per_task_at_least() -> None:
 def test_get_returns_what_was_declared() -> None:
     spec = zoo.get("yunet_n_160")
     assert (spec.task, spec.inputs.shape) == ("face-detection", (160, 160, 3))
-    assert spec.options == {"width": 1.0, "activation": "relu", "num_classes": 1}
+    assert spec.options == {"width": 1.0, "activation": "relu"}
     assert spec.head.num_anchors(spec.inputs) == 20 * 20 + 10 * 10 + 5 * 5
 
 

@@ -47,7 +47,7 @@ def blaze_block(x: Any, filters: int, strides: int, bottleneck: int | None, acti
     paper="arXiv:1907.05047",
     max_bytes=500_000,
 )
-def blazeface_128(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
+def blazeface_128(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """BlazeFace at 128x128: 896 anchors, made for one or a few faces before a phone's front camera."""
     image = keras.Input(spec.inputs.shape, name="image")
     x = conv_block(image, scaled(24, width), 5, 2, activation=activation, name="stem")  # (B, 64, 64, 24)
@@ -57,5 +57,5 @@ def blazeface_128(spec: ModelSpec, *, width: float = 1.0, activation: str = "rel
     for index, (filters, strides) in enumerate(DOUBLE, start=1):
         x = blaze_block(x, scaled(filters, width), strides, scaled(BOTTLENECK, width), activation, f"double{index}")
         features.append(x)  # (B, 16, 16, 96) three times, then (B, 8, 8, 96)
-    outputs = grid_outputs([features[2], features[5]], spec, num_classes, branch=pointwise_branch)
+    outputs = grid_outputs([features[2], features[5]], spec, num_classes=1, branch=pointwise_branch)
     return keras.Model(image, outputs, name=spec.name)

@@ -53,9 +53,9 @@ def dense4_detector(spec: ModelSpec, *, width: float, activation: str, num_class
     paper="arXiv:1608.06993",
     max_bytes=400_000,
 )
-def dense4_face_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
+def dense4_face_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """Dense-block face detector at 160x160."""
-    return dense4_detector(spec, width=width, activation=activation, num_classes=num_classes)
+    return dense4_detector(spec, width=width, activation=activation, num_classes=1)
 
 
 @register_model(

@@ -27,9 +27,7 @@ FILTERS = (32, 64, 128, 256, 512)
     paper="arXiv:1612.08242",
     max_bytes=1_200_000,
 )
-def tinyyolo_face_224(
-    spec: ModelSpec, *, width: float = 1.0, activation: str = "leaky_relu", num_classes: int = 1
-) -> Any:
+def tinyyolo_face_224(spec: ModelSpec, *, width: float = 1.0, activation: str = "leaky_relu") -> Any:
     """Separable Tiny YOLO at 224x224, as in face-api.js: few large cells, best for one or two near faces."""
     image = keras.Input(spec.inputs.shape, name="image")
     x = conv_block(image, scaled(16, width), activation=activation, name="stem")  # (B, 224, 224, 16)
@@ -38,4 +36,4 @@ def tinyyolo_face_224(
         x = separable_block(
             x, scaled(filters, width), activation=activation, name=f"stage{index}"
         )  # ... (B, 7, 7, 512)
-    return keras.Model(image, grid_outputs([x], spec, num_classes, branch=pointwise_branch), name=spec.name)
+    return keras.Model(image, grid_outputs([x], spec, num_classes=1, branch=pointwise_branch), name=spec.name)

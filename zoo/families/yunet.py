@@ -22,9 +22,7 @@ N, S = ((64, 64, 64, 64, 64), True), ((32, 64, 64, 64, 64), False)
 STEM_FILTERS, NECK_FILTERS = 16, 64
 
 
-def yunet(
-    spec: ModelSpec, size: tuple[tuple[int, ...], bool], *, width: float, activation: str, num_classes: int
-) -> Any:
+def yunet(spec: ModelSpec, size: tuple[tuple[int, ...], bool], *, width: float, activation: str) -> Any:
     """Build the network: a stem at 1/2, five stages down to 1/32, a top-down neck, one branch per output and stride."""
     stages, has_head_units = size
     narrow, wide = scaled(STEM_FILTERS, width), scaled(NECK_FILTERS, width)
@@ -54,7 +52,7 @@ def yunet(
             pointwise_depthwise_block(x, wide, activation=activation, name=f"head{stride}")
             for stride, x in zip((8, 16, 32), features, strict=True)
         ]
-    return keras.Model(image, grid_outputs(features, spec, num_classes), name=spec.name)
+    return keras.Model(image, grid_outputs(features, spec, num_classes=1), name=spec.name)
 
 
 @register_model(
@@ -64,9 +62,9 @@ def yunet(
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=150_000,
 )
-def yunet_a_96(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_a_96(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu") -> Any:
     """A quarter of YuNet-s at 96x96: the smallest that still gives boxes and landmarks."""
-    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, S, width=width, activation=activation)
 
 
 @register_model(
@@ -76,9 +74,9 @@ def yunet_a_96(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu"
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=150_000,
 )
-def yunet_a_160(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_a_160(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu") -> Any:
     """A quarter of YuNet-s at 160x160."""
-    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, S, width=width, activation=activation)
 
 
 @register_model(
@@ -88,9 +86,9 @@ def yunet_a_160(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=300_000,
 )
-def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "relu") -> Any:
     """Three quarters of YuNet-s at 160x160."""
-    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, S, width=width, activation=activation)
 
 
 @register_model(
@@ -100,9 +98,9 @@ def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "rel
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=400_000,
 )
-def yunet_s_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_s_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """YuNet-s at 160x160: two thirds of the weights of YuNet-n."""
-    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, S, width=width, activation=activation)
 
 
 @register_model(
@@ -112,9 +110,9 @@ def yunet_s_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu"
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=400_000,
 )
-def yunet_n_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_n_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """YuNet-n at 160x160: faces from about 6 % of the picture's longer side."""
-    return yunet(spec, N, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, N, width=width, activation=activation)
 
 
 @register_model(
@@ -124,6 +122,6 @@ def yunet_n_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu"
     paper="doi:10.1007/s11633-023-1423-y",
     max_bytes=400_000,
 )
-def yunet_n_320(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 1) -> Any:
+def yunet_n_320(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """YuNet-n at 320x320: crowds."""
-    return yunet(spec, N, width=width, activation=activation, num_classes=num_classes)
+    return yunet(spec, N, width=width, activation=activation)
