@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from exports.evaluate import Labelled, measure
+from exports.evaluate import Findings, Labelled, run_over, score
 from exports.load import Loaded
 from exports.quantize import LEVELS, Quantized, best_limits, quantize
 from exports.sensitivity import calibration_pictures, output_error, sensitivities
@@ -62,34 +62,44 @@ def size_of(weights: Mapping[str, Quantized]) -> int:
     return sum(tensor.stored.nbytes for tensor in weights.values())
 
 
-def calibrate(
-    source: Loaded, network: keras.Model, labelled: Labelled, before: float, tolerance: float = TOLERANCE
-) -> Calibration:
-    """Prepare to judge precisions of `network`, the exported one of `source`, on labelled pictures.
+class Judge:
+    """Runs `network`, the exported one of `source`, with weights of any precision; leaves the last ones in it."""
 
-    Judging leaves the judged weights in `network`.
-    """
-    inputs = source.spec.inputs
-    pictures = calibration_pictures(labelled.pictures.images, inputs)
-    expected = predict(network, pictures, inputs)
-    values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
+    def __init__(self, source: Loaded, network: keras.Model, labelled: Labelled) -> None:
+        self.source, self.network, self._labelled = source, network, labelled
+        self.pictures = calibration_pictures(labelled.pictures.images, source.spec.inputs)
+        self._expected = predict(network, self.pictures, source.spec.inputs)
+        self._last: tuple[Weights, Findings] | None = None
 
-    def give(weights: Weights) -> None:
-        for variable in network.variables:
+    def error(self, weights: Weights) -> float:
+        """Return the output error over calibration pictures."""
+        self._give(weights)
+        return output_error(predict(self.network, self.pictures, self.source.spec.inputs), self._expected)
+
+    def metric(self, weights: Weights) -> float:
+        """Return the metric over all labelled pictures."""
+        return score(self.findings(weights)).value
+
+    def findings(self, weights: Weights) -> Findings:
+        """Return what the network answers for all labelled pictures; asked twice in a row, it is run once."""
+        self._give(weights)
+        if self._last is None or self._last[0] is not weights:
+            with Progress("measuring a precision", len(self._labelled.pictures), unit="img") as progress:
+                found = run_over(replace(self.source, network=self.network), self._labelled)
+                progress.advance(len(self._labelled.pictures))
+            self._last = weights, found
+        return self._last[1]
+
+    def _give(self, weights: Weights) -> None:
+        for variable in self.network.variables:
             variable.assign(weights[variable.path].dequantized())
 
-    def error(weights: Weights) -> float:
-        give(weights)
-        return output_error(predict(network, pictures, inputs), expected)
 
-    def metric(weights: Weights) -> float:
-        give(weights)
-        with Progress("measuring a precision", len(labelled.pictures), unit="img") as progress:
-            value = measure(replace(source, network=network), labelled).value
-            progress.advance(len(labelled.pictures))
-        return value
-
+def calibrate(judge: Judge, before: float, tolerance: float = TOLERANCE) -> Calibration:
+    """Prepare to judge precisions: weigh the weights that the judge's network has now, float32."""
+    network, spec = judge.network, judge.source.spec
+    values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     with Progress("weighing the weights", unit="pass") as progress:
-        importance = sensitivities(network, pictures, inputs, progress=progress.update_to)
-    max_bytes = source.spec.max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
-    return Calibration(values, importance, error, metric, before, max_bytes, tolerance)
+        importance = sensitivities(network, judge.pictures, spec.inputs, progress=progress.update_to)
+    max_bytes = spec.max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
+    return Calibration(values, importance, judge.error, judge.metric, before, max_bytes, tolerance)

@@ -65,15 +65,14 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What a card is about: the finished run, the quantized network's answers, its metrics and the files' bytes."""
+    """What a card is about: the finished run, the quantized network's answers, its metrics and the files' sizes."""
 
     run: RunFolder
     findings: Findings
     before: Measurement
     after: Measurement
     quantization: Mapping[str, Any]
-    bytes: int
-    gzip_bytes: int
+    size: Mapping[str, int]
     note: str
 
 
@@ -153,8 +152,8 @@ def _bytes_plot(subject: Subject, siblings: Sequence[Entry]) -> bytes:
     axes = figure.add_subplot()
     points = [(entry.bytes, float(entry.score or 0), entry.name) for entry in siblings]
     axes.scatter([size / 1000 for size, _, _ in points], [score for _, score, _ in points], color="tab:grey")
-    axes.scatter([subject.bytes / 1000], [subject.after.value], color="tab:blue", s=90)
-    points.append((subject.bytes, subject.after.value, subject.findings.loaded.spec.name))
+    axes.scatter([subject.size["bytes"] / 1000], [subject.after.value], color="tab:blue", s=90)
+    points.append((subject.size["bytes"], subject.after.value, subject.findings.loaded.spec.name))
     for size, score, name in dict.fromkeys(points):
         axes.annotate(f" {name}", (size / 1000, score), fontsize=8)
     axes.set(xlabel="kB, topology and weights", ylabel=subject.after.name, xscale="log")
@@ -194,7 +193,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         f"- architecture: `{spec.name}`, {spec.paper}",
         f"- input: {spec.inputs.height}x{spec.inputs.width} pixels, {spec.inputs.resize}",
         *([f"- labels: {', '.join(loaded.labels)}"] if loaded.labels else []),
-        f"- bytes: {subject.bytes:,} ({subject.gzip_bytes:,} with gzip), topology and weights",
+        f"- bytes: {subject.size['bytes']:,} ({subject.size['gzip_bytes']:,} with gzip), topology and weights",
         "",
         "## How good it is",
         "",

@@ -39,6 +39,15 @@ MANIFEST_FILE = "manifest.json"
 MODEL_FILES = (TOPOLOGY_FILE, WEIGHTS_FILE)
 
 
+def sizes(folder: Path) -> dict[str, int]:
+    """Return what a model's topology and weights weigh together: `bytes` and, each file compressed, `gzip_bytes`."""
+    contents = [(folder / name).read_bytes() for name in MODEL_FILES]
+    return {
+        "bytes": sum(map(len, contents)),
+        "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in contents),
+    }
+
+
 def build_manifest(
     spec: ModelSpec,
     *,
@@ -67,7 +76,6 @@ def build_manifest(
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path.name != MANIFEST_FILE
     }
-    model_bytes = [(folder / name).read_bytes() for name in MODEL_FILES]
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
         "name": spec.name,
@@ -81,8 +89,7 @@ def build_manifest(
             "topology": TOPOLOGY_FILE,
             "precision": precision,
             "quantization": dict(quantization),
-            "bytes": sum(map(len, model_bytes)),
-            "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in model_bytes),
+            **sizes(folder),
         },
         "trainable": dict(trainable),
         "keras": {"architecture": spec.name, "options": dict(options), "weights": list(weights)},

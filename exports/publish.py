@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -13,14 +12,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from exports.calibration import TOLERANCE, calibrate
+from exports.calibration import TOLERANCE, Judge, calibrate
 from exports.card import Subject, write_card
-from exports.evaluate import Measurement, measure, open_labelled, run_over, score
+from exports.evaluate import Measurement, measure, open_labelled, score
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
-from exports.load import Loaded, load_artifact, load_target
-from exports.manifest import MANIFEST_FILE, MODEL_FILES, build_manifest, loss_rule
+from exports.load import Loaded, load_target
+from exports.manifest import MANIFEST_FILE, build_manifest, loss_rule, sizes
 from exports.network import export_network
 from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
@@ -49,7 +48,7 @@ class Published:
     manifest: Mapping[str, Any]
     before: Measurement
     after: Measurement
-    verification: Verification | None
+    verification: Verification
 
     @property
     def folder(self) -> Path:
@@ -74,9 +73,7 @@ class Published:
             "before": self.before.record(),
             "after": self.after.record(),
             "quantization": self.manifest["model"]["quantization"],
-            "verification": None
-            if self.verification is None
-            else {**self.verification.record(), "artifact": str(self.place)},
+            "verification": {**self.verification.record(), "artifact": str(self.place)},
         }
 
 
@@ -110,7 +107,8 @@ def publish(
     labelled = open_labelled(source, data, format=source.trained_format)
     before = measure(source, labelled)
     network = export_network(source.network)
-    calibration = calibrate(source, network, labelled, before.value, tolerance)
+    judge = Judge(source, network, labelled)
+    calibration = calibrate(judge, before.value, tolerance)
     if precision != DEFAULT_PRECISION:
         weights = quantize_weights(calibration.values, precision)
     else:
@@ -124,26 +122,16 @@ def publish(
     labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     with staging(store) as folder:
         paths = write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
-        check_written(source.spec, sum((folder / name).stat().st_size for name in MODEL_FILES))
+        size = sizes(folder)
+        check_written(source.spec, size["bytes"])
         quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
-        findings = run_over(quantized, labelled)
+        findings = replace(judge.findings(weights), loaded=replace(quantized, labels=tuple(labels)))
         after = score(findings)
         pictures = golden_pictures(source.spec)
         outputs = predict(network, pictures, source.spec.inputs)
-        contents = [(folder / name).read_bytes() for name in MODEL_FILES]
-        subject = Subject(
-            finished,
-            replace(findings, loaded=replace(quantized, labels=tuple(labels))),
-            before,
-            after,
-            quantization,
-            bytes=sum(map(len, contents)),
-            gzip_bytes=sum(len(gzip.compress(content, mtime=0)) for content in contents),
-            note=note,
-        )
         trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
-        write_card(subject, folder, store)
+        write_card(Subject(finished, findings, before, after, quantization, size, note), folder, store)
         manifest = build_manifest(
             source.spec,
             folder=folder,
@@ -168,12 +156,11 @@ def publish(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
         )
         write_atomically(folder / MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
-        _check_loads_back(folder, pictures, outputs)
         _check_trains_on(folder, source.network)
-        verification = verify(folder, replay) if replay else None
-        if verification is not None and not verification.passed:
+        verification = verify(folder, replay)
+        if not verification.passed or verification.differences["keras"]:
             raise BadArtifact(
-                f"'{source.spec.name}' was not published: TF.js does not compute what Keras does "
+                f"'{source.spec.name}' was not published: its written files do not compute what was measured "
                 f"({verification.sentence()}). Use layers that TF.js runs as they are."
             )
         place = commit(folder, store, manifest)
@@ -195,15 +182,13 @@ def _write_trainable(source: Loaded, folder: Path, winner: Mapping[str, Any], la
     """Write the layers model and return its manifest entry."""
     about = {"architecture": source.network.name, "options": dict(winner["options"]), "labels": labels}
     outputs = write_layers_model(source.network, folder / FOLDER, metadata=about)
-    contents = [(folder / FOLDER / name).read_bytes() for name in MODEL_FILES]
     return {
         "format": "tfjs-layers-model",
         "topology": f"{FOLDER}/{TOPOLOGY_FILE}",
         "precision": "float32",
         "outputs": outputs,
         "loss": loss_rule(source.spec, winner.get("hyperparameters", {})),
-        "bytes": sum(map(len, contents)),
-        "gzip_bytes": sum(len(gzip.compress(content, mtime=0)) for content in contents),
+        **sizes(folder / FOLDER),
     }
 
 
@@ -213,15 +198,3 @@ def _check_trains_on(folder: Path, network: keras.Model) -> None:
     for name, variable in named_variables(network).items():
         if not np.array_equal(weights[name], keras.ops.convert_to_numpy(variable)):
             raise BadArtifact(f"The written layers model has another '{name}' than was trained; nothing was published.")
-
-
-def _check_loads_back(folder: Path, pictures: np.ndarray, outputs: Mapping[str, np.ndarray]) -> None:
-    """Refuse an artifact whose written files do not give back the network that was measured."""
-    loaded: Loaded = load_artifact(folder)
-    again = predict(loaded.network, pictures, loaded.spec.inputs)
-    changed = [name for name, values in outputs.items() if not np.array_equal(again[name], values)]
-    if changed:
-        raise BadArtifact(
-            f"The written artifact gives other values for {', '.join(changed)} than the network it came from, so it "
-            f"was not published. Use layers that TF.js runs as they are."
-        )

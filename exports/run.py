@@ -31,7 +31,7 @@ def run_model(
     done = publish(result.folder, store, note=note, runtime=runtime, **(precision or {}))
     row = published_row(done, untrained=result.untrained)
     record = {**done.record(), "run": str(result.folder)}
-    if done.verification is not None:
+    if done.verification.largest_tfjs_difference is not None:
         row["TF.js difference"] = f"{done.verification.largest_tfjs_difference:.1e}"
     return row, record
 

@@ -72,6 +72,7 @@ class Verification:
 
     @property
     def largest_tfjs_difference(self) -> float | None:
+        """None also where TF.js did not run."""
         return _largest([value for name, value in self.differences.items() if name != "keras"])
 
     def record(self) -> dict[str, Any]:
@@ -102,42 +103,49 @@ def chosen_runtime(asked: str | None) -> str | None:
     return None if asked == NONE else asked
 
 
-def verify(folder: Path, runtime: str = NODE, backends: Sequence[str] | None = None) -> Verification:
-    """Check all hashes, then replay the golden input in Keras and in TF.js, in Node or in a browser.
+def verify(folder: Path, runtime: str | None = NODE, backends: Sequence[str] | None = None) -> Verification:
+    """Check all hashes, then replay the golden input in Keras and in TF.js, in Node or in a browser, unless nowhere.
 
     Raises BadArtifact for files that are torn or altered, ZooError when what runs TF.js is missing. A replay that
     differs is a result, not an exception: see `Verification.passed`.
     """
+    tried = _tried(runtime, backends)
     manifest = read_manifest(folder)
     check_against_catalog(folder)
-    backends = backends or BACKENDS[runtime]
-    wrong = [backend for backend in backends if backend not in BACKENDS[runtime]]
-    if wrong:
-        known = BACKENDS[runtime]
-        raise unknown("back end", wrong[0], known, f"In {runtime} there are: {', '.join(known)}.")
     loaded = load_artifact(folder)
     pictures, expected = read_golden(folder, manifest["golden"])
     differences: dict[str, float | None] = {
         "keras": _largest_difference(predict(loaded.network, pictures, loaded.spec.inputs), expected)
     }
     milliseconds, distances = {}, {}
+    if runtime is None:
+        return Verification(folder, differences, {})
     if runtime == BROWSER:
-        for backend, report in replay_in_browser(folder, manifest, pictures, backends).items():
+        for backend, report in replay_in_browser(folder, manifest, pictures, tried).items():
             name = f"chromium {backend}"
             differences[name] = _largest_difference(report["outputs"], expected)
             milliseconds[name] = report["milliseconds"]
             if isinstance(loaded.spec.head, GridHead):
                 distances[f"{name}, finds"] = _largest_distance_px(loaded, expected, report["found"])
         return Verification(folder, differences, milliseconds, distances)
-    replay = replay_in_node(folder, backends)
+    replay = replay_in_node(folder, tried)
     for backend, result in replay["backends"].items():
         name = f"tfjs {backend}"
         differences[name] = _largest([relative(output) for output in result["outputs"].values()])
         milliseconds[name] = result["median_ms"]
     if "trainable" in manifest:
-        name = f"tfjs {backends[0]}, layers model"
-        differences[name] = _replay_layers_model(folder, manifest, pictures, backends[0])
+        name = f"tfjs {tried[0]}, layers model"
+        differences[name] = _replay_layers_model(folder, manifest, pictures, tried[0])
     return Verification(folder, differences, milliseconds)
+
+
+def _tried(runtime: str | None, asked: Sequence[str] | None) -> Sequence[str]:
+    """Return the back ends to try: those asked for, else all of the runtime. Raises UnknownName for one it has not."""
+    known = () if runtime is None else BACKENDS[runtime]
+    for backend in asked or ():
+        if backend not in known:
+            raise unknown("back end", backend, known, f"In {runtime} there are: {', '.join(known)}.")
+    return asked or known
 
 
 def replay_in_node(folder: Path, backends: Sequence[str]) -> dict[str, Any]:
@@ -214,4 +222,4 @@ def _largest_difference(outputs: Mapping[str, np.ndarray], expected: Mapping[str
 def _largest(differences: Sequence[float | None]) -> float | None:
     """Return the largest, or None where one is not a number."""
     numbers = [difference for difference in differences if difference is not None]
-    return max(numbers) if len(numbers) == len(differences) else None
+    return max(numbers, default=None) if len(numbers) == len(differences) else None
