@@ -16,7 +16,7 @@ from typing import Any
 
 from exports.curves import draw_curve
 from exports.evaluate import Findings, Measurement
-from exports.pictures import draw_findings
+from exports.pictures import draw_samples
 from tuner.data import SYNTHETIC
 from tuner.defaults import BATCH_SIZES, EPOCHS, LEARNING_RATES
 from tuner.report import FIGURES_FOLDER, trial_rows
@@ -88,7 +88,7 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
         if drawn.is_file():
             shutil.copyfile(drawn, pictures / f"{name}.png")
     if subject.findings.loaded.spec.task in (FACE_DETECTION, OBJECT_DETECTION):
-        draw_findings(subject.findings.loaded, SYNTHETIC, pictures / "samples.png")
+        draw_samples(subject.findings.loaded, pictures / "samples.png")
     there = {path.stem for path in pictures.glob("*.png")}
     write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
 

@@ -24,7 +24,7 @@ SEED = 2_718
 
 def golden_pictures(spec: ModelSpec) -> np.ndarray:
     """Return uint8 (2, height, width, channels): generated pictures of the model's task at model size."""
-    dataset = open_dataset("synthetic", task=spec.task, limit=8, seed=SEED)
+    dataset = open_dataset("synthetic", task=spec.task, limit=8, val_limit=1, seed=SEED)
     return decode(dataset.splits["train"][:NUM_PICTURES], spec.inputs).images
 
 

@@ -1,4 +1,4 @@
-"""Pictures of what a published network sees: boxes and landmarks on validation pictures."""
+"""What a published detector finds in generated pictures, as one picture for its card."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from exports.load import Loaded
-from tuner.data import decode, open_dataset
+from tuner.data import SYNTHETIC, decode, open_dataset
 from tuner.data.show import draw_detections
 from tuner.learners import DetectionLearner
 from tuner.training import predict
-from zoo._specs import GridHead
 from zoo.tasks.letterbox import to_picture
 
 COLUMNS = 3
@@ -22,20 +21,16 @@ TILE_PX = 240
 COLOURS = 128
 
 
-def draw_findings(loaded: Loaded, data: str, output: Path, format: str | None = None) -> Path | None:
-    """Draw a detector's findings on validation pictures that show something, and write one PNG of few colours.
+def draw_samples(loaded: Loaded, output: Path) -> None:
+    """Draw what a detector finds in generated pictures of its task, as one PNG of few colours.
 
-    Returns the path, or None for a model that finds no boxes and for data without any, or of other labels.
+    Draws nothing where the detector knows other labels than the generated pictures show.
     """
-    if not isinstance(loaded.spec.head, GridHead):
-        return None
-    dataset = open_dataset(data, task=loaded.spec.task, seed=loaded.seed, format=format)
-    if loaded.labels and dataset.labels != loaded.labels:
-        return None
-    labelled = [sample for sample in dataset.splits["val"] if len(sample.boxes_px)][:NUM_CANDIDATES]
+    dataset = open_dataset(SYNTHETIC, task=loaded.spec.task, limit=1, val_limit=NUM_CANDIDATES, seed=loaded.seed)
+    if loaded.labels != dataset.labels:
+        return
+    labelled = [sample for sample in dataset.splits["val"] if len(sample.boxes_px)]
     samples = sorted(labelled, key=lambda sample: -len(sample.boxes_px))[:NUM_PICTURES]
-    if not samples:
-        return None
     pictures = decode(samples, loaded.spec.inputs)
     outputs = predict(loaded.network, pictures.images, loaded.spec.inputs)
     learner = DetectionLearner(loaded.spec, len(dataset.labels))
@@ -55,4 +50,3 @@ def draw_findings(loaded: Loaded, data: str, output: Path, format: str | None = 
         tile = ImageOps.pad(drawn, (TILE_PX, TILE_PX), color="white")
         sheet.paste(tile, (index % COLUMNS * TILE_PX, index // COLUMNS * TILE_PX))
     sheet.quantize(COLOURS).save(output, optimize=True)
-    return output

@@ -160,6 +160,11 @@ def _understood(store: Location) -> Iterator[None]:
 
 
 def _entry(row: Mapping[str, Any], store: Location) -> Entry:
+    path = row["path"]
+    if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        raise BadArtifact(
+            f"{open_place(store).at(CATALOG_FILE)} names '{path}', which lies outside the store. Do not use it."
+        )
     return Entry(**{**row, "input_size": tuple(row["input_size"]), "labels": tuple(row["labels"]), "store": store})
 
 

@@ -95,6 +95,16 @@ def test_a_strange_catalogue_is_a_sentence(content: str, own_store: Path) -> Non
         find(store=own_store)
 
 
+@pytest.mark.parametrize("path", ["../secret", "/etc", "a/../../b", "..\\up"])
+def test_a_catalogue_that_leads_outside_is_a_sentence(path: str, own_store: Path) -> None:
+    document = json.loads((own_store / CATALOG_FILE).read_text())
+    document["models"][0]["path"] = path
+    (own_store / CATALOG_FILE).write_text(json.dumps(document))
+    for look in (find, read_catalog):
+        with pytest.raises(zoo.BadArtifact, match="lies outside the store"):
+            look(store=own_store)
+
+
 def test_a_store_without_catalogue_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(zoo.ZooError, match=r"zoo run NAME --store"):
         find(store=tmp_path)
