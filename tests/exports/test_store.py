@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import errno
 import json
+import multiprocessing
+import random
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from _stores import put
+from _stores import put, put_several
 
 import zoo
+from exports.doctor import examine
 from exports.manifest import read_manifest
 from exports.publish import publish
 from exports.store import check_against_catalog, rebuild_catalog, staging
 from zoo.catalog import CATALOG_FILE, find, read_catalog
+
+KILLS, VERSIONS_EACH = 30, 5
 
 
 @pytest.fixture
@@ -78,6 +84,34 @@ def test_the_same_version_again_changes_nothing(artifact: Path, own_store: Path)
     put(artifact, own_store, place.name)
     assert {path.name: path.stat().st_mtime_ns for path in place.iterdir()} == before
     assert len(read_catalog(own_store)) == 1
+
+
+@pytest.mark.slow  # thirty processes
+def test_killed_at_any_moment_the_store_is_whole(artifact: Path, tmp_path: Path) -> None:
+    store, chance = tmp_path / "store", random.Random(8)
+    context = multiprocessing.get_context("forkserver")
+    put(artifact, store, "20260101-00000000")
+    left_over = 0
+    for number in range(KILLS):
+        publisher = context.Process(target=put_several, args=(artifact, store, number, VERSIONS_EACH))
+        publisher.start()
+        # From before its first file to after its last version.
+        time.sleep(chance.uniform(0.0, 2.0))
+        publisher.kill()
+        publisher.join()
+        known = read_catalog(store)  # whole, whatever happened
+        for entry in known:
+            read_manifest(Path(entry.folder))  # checks the hash of every file
+        left_over += len(list(store.glob(".part-*")))
+        told = examine(store, clean=False)
+        assert told.damaged == []
+        assert examine(store).cleaned
+        assert not list(store.glob(".part-*"))
+        after = examine(store, clean=False)
+        assert (after.leftovers, after.catalogue) == ([], [])
+        assert {entry.version for entry in known} <= {entry.version for entry in read_catalog(store)}
+    assert left_over > 0  # some were killed in the middle
+    assert 1 < len(read_catalog(store)) < 1 + KILLS * VERSIONS_EACH
 
 
 def test_a_torn_catalogue_is_a_sentence_and_is_rebuilt(artifact: Path, own_store: Path) -> None:
