@@ -15,7 +15,7 @@ demo: python pages  ## sweep, publish and verify one small model per task
 	@$(VENV)/zoo demo
 
 test: check web chromium  ## check, then run the tests (about fifteen minutes after the set-up)
-	@$(VENV)/python -m pytest -q
+	@$(VENV)/python -m pytest -q -n 2 --dist loadfile
 
 slow: python pages chromium  ## run the slow tests
 	@$(VENV)/python -m pytest -q -m slow
