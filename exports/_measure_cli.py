@@ -18,11 +18,14 @@ from zoo._picture import check_picture
 from zoo._quiet import import_keras
 from zoo.catalog import default_source, open_catalog
 
+ARTIFACTS = "a published artifact's folder or NAME@VERSION of 'zoo find'"
+TARGETS = f"{ARTIFACTS}, a run folder, or a .keras file"
 
-def find_target(text: str) -> Path:
+
+def find_target(text: str, allowed: str = TARGETS) -> Path:
     """Return the path that a user means: one that is there, or a published model as `zoo find` lists it.
 
-    Raises: ZooError when it is neither.
+    Raises: ZooError when it is neither, saying what is `allowed`.
     """
     path = Path(text)
     if path.exists():
@@ -30,14 +33,11 @@ def find_target(text: str) -> Path:
     source = default_source()
     if len(path.parts) == 1 and not path.suffix and isinstance(source, Path):
         return Path(open_catalog(source).resolve(text).folder)
-    raise ZooError(
-        f"There is no {text}. Give a published artifact's folder or NAME@VERSION of 'zoo find', a run folder, or a "
-        f".keras file."
-    )
+    raise ZooError(f"There is no {text}. Give {allowed}.")
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    target = find_target(arguments.artifact)
+    target = find_target(arguments.artifact, ARTIFACTS)
     import_keras()
     from exports.verify import BOX_TOLERANCE_PX, BROWSER, NODE, TOLERANCE, verify
 

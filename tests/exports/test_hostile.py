@@ -248,7 +248,7 @@ CONTENTS: dict[str, tuple[Spoil, str]] = {
     "an unknown option": (in_manifest(lambda m: m["keras"]["options"].update(depth=3)), "Unknown option 'depth'"),
     "an unknown architecture": (
         in_manifest(lambda manifest: manifest["keras"].update(architecture="yunet_n_161")),
-        "Did you mean 'yunet_n_160'",
+        "needs the architecture 'yunet_n_161', which is not installed",
     ),
     "a weight of another network": (
         in_manifest(lambda manifest: manifest["keras"]["weights"].__setitem__(0, "stem/other")),
