@@ -115,6 +115,8 @@ def reproduce(record: Mapping[str, Any]) -> str:
     for name, value in given.items():
         if value is not None:
             words += [name, str(value)]
+    for place in asked.get("extra_data", ()):
+        words += ["--extra-data", shlex.quote(Path(place).name)]
     if "batch_size" not in space["more"] and space["batch_sizes"] != list(BATCH_SIZES):
         words += ["--batch-size", ",".join(map(str, space["batch_sizes"]))]
     if "learning_rate" not in space["more"] and space["learning_rates"] != list(LEARNING_RATES):
@@ -206,7 +208,8 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         *picture("samples", "What it finds in generated pictures"),
         "## What it was trained on",
         "",
-        f"{data['name']} ({data['format']}): {_count(data['train_pictures'])} pictures to train, "
+        f"{' and '.join([data['name'], *data.get('extra', ())])} ({data['format']}): "
+        f"{_count(data['train_pictures'])} pictures to train, "
         f"{_count(data['val_pictures'])} to choose by, SHA-256 of pictures and labels `{data['sha256']}`.",
         "",
         subject.note

@@ -18,6 +18,12 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
 
     add_data_options(parser)
     parser.add_argument(
+        "--extra-data",
+        action="append",
+        metavar="DATA",
+        help="add the training pictures of further data with the same labels; what is measured on stays; repeatable",
+    )
+    parser.add_argument(
         "--trials",
         type=positive,
         metavar="N",
@@ -106,6 +112,7 @@ def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[st
     """
     return {
         "data": arguments.data,
+        "extra_data": arguments.extra_data,
         "format": arguments.format,
         "strict": arguments.strict or None,
         "trials": arguments.trials,

@@ -27,9 +27,9 @@ class Request:
     `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one. After the search, the winner's
     hyperparameters are trained with for `finish_epochs`, where these are not 0.
 
-    `weights` is a run or a `.keras` file to start from instead of random weights. `embedding_loss` and `teacher`, an
-    `.npz` that may lie in the data's folder, are for face recognition. `loss` is the name of a loss of one's own, which
-    a file cannot hold.
+    `extra_data` are further data sets, whose training pictures are added. `weights` is a run or a `.keras` file to
+    start from instead of random weights. `embedding_loss` and `teacher`, an `.npz` that may lie in the data's folder,
+    are for face recognition. `loss` is the name of a loss of one's own, which a file cannot hold.
     """
 
     model: str
@@ -50,6 +50,7 @@ class Request:
     weights: str | None = None
     embedding_loss: str = DEFAULT_EMBEDDING_LOSS
     teacher: str | None = None
+    extra_data: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, loss: CustomLoss | None, **given: Any) -> Request:
@@ -57,6 +58,8 @@ class Request:
         named = {name: value for name, value in given.items() if value is not None}
         if "data" in named:
             named["data"] = _place(named["data"])
+        if "extra_data" in named:
+            named["extra_data"] = tuple(_place(location) for location in named["extra_data"])
         if "weights" in named:
             named["weights"] = str(Path(named["weights"]).resolve())
         if loss is not None:
@@ -71,7 +74,8 @@ class Request:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Request:
         """Return the request that `record` was made from."""
-        return cls(**{**record, "space": Space.from_record(record["space"])})
+        read = {**record, "space": Space.from_record(record["space"])}
+        return cls(**{**read, "extra_data": tuple(record.get("extra_data", ()))})
 
     def check_same(self, given: Request, names: Mapping[str, Any], folder: Path) -> None:
         """Raise ZooError where an argument in `names` that is not None asks in `given` for other than this request."""
@@ -105,6 +109,11 @@ class Request:
                 f"The embedding loss is for face recognition with the task's own loss; '{self.model}' is for "
                 f"{spec.task}. Leave it out."
             )
+        if self.extra_data and spec.task == FACE_RECOGNITION:
+            raise ZooError(
+                "Extra data may hold the same people under other names, so face recognition takes none. Put all people "
+                "into one folder."
+            )
         check_space(self.space, spec, self.options, loss, self.embedding_loss)
 
     def job(self, loss: CustomLoss | None, digest: str | None = None) -> Job:
@@ -124,6 +133,7 @@ class Request:
             weights=self.weights,
             embedding_loss=self.embedding_loss,
             teacher=self.teacher,
+            extra_data=self.extra_data,
         )
 
     def defaults(self, loss: CustomLoss | None) -> dict[str, Any]:

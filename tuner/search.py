@@ -68,6 +68,7 @@ def sweep(
     model: str | None = None,
     *,
     data: str | Path | None = None,
+    extra_data: Sequence[str | Path] | None = None,
     format: str | None = None,
     strict: bool | None = None,
     trials: int | None = None,
@@ -93,13 +94,15 @@ def sweep(
     """Search hyperparameters for a registered model and keep the best network.
 
     Arguments left out take the values of `tuner.defaults`, of generated data and of seed 0. `limit` keeps that many
-    training pictures, and a quarter as many to choose by. `format` is that of a data folder that holds more than one;
-    with `strict`, whatever would be left out of the data is an error. `augmentation` says how training pictures are
-    changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` -> scalar takes the
-    place of the task's loss; both arguments map names to tensors. `overfit` begins with the pre-flight of
-    `tuner.overfit`. After the search, `finish_epochs` trains once more, and longer, with the winner's hyperparameters.
-    `weights`, a run or a `.keras` file, is where every trial starts instead of random weights. `embedding_loss` is one
-    of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the arrays `files` and `emb`.
+    training pictures, and a quarter as many to choose by. `extra_data` are further data sets with the same labels:
+    their training pictures are added, and nothing is measured on them. `format` is that of a data folder that holds
+    more than one; with `strict`, whatever would be left out of the data is an error. `augmentation` says how training
+    pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` ->
+    scalar takes the place of the task's loss; both arguments map names to tensors. `overfit` begins with the
+    pre-flight of `tuner.overfit`. After the search, `finish_epochs` trains once more, and longer, with the winner's
+    hyperparameters. `weights`, a run or a `.keras` file, is where every trial starts instead of random weights.
+    `embedding_loss` is one of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the
+    arrays `files` and `emb`.
 
     `recipe` is a file with any of these arguments (`tuner.recipe_files`), or the name of one that is shipped; an
     argument given here comes before that of the recipe.
@@ -115,6 +118,7 @@ def sweep(
     given = {
         "model": model,
         "data": data,
+        "extra_data": extra_data,
         "trials": trials,
         "epochs": epochs,
         "limit": limit,
@@ -369,6 +373,7 @@ def _run_record(request: Request, bench: Bench, search: Search, flight: Overfit 
         **({"loss": request.loss} if request.loss else {}),
         "data": {
             "location": request.data,
+            **({"extra": [Path(place).name for place in request.extra_data]} if request.extra_data else {}),
             "name": dataset.name,
             "format": dataset.format,
             # Identities are nobody else's business.

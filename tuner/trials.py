@@ -20,7 +20,7 @@ import numpy as np
 import zoo
 from tuner.augment import Augmentation, as_augmentation, augment
 from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
-from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
+from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset, with_extra
 from tuner.data._findings import refuse_faults
 from tuner.data.teacher import read_teacher
 from tuner.fetch import local_copy
@@ -58,6 +58,7 @@ class Job:
     weights: str | None = None
     embedding_loss: str = DEFAULT_EMBEDDING_LOSS
     teacher: str | None = None
+    extra_data: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -116,21 +117,27 @@ class Bench:
 
     def _open(self) -> Dataset:
         job = self.job
-        dataset = open_dataset(
-            local_copy(job.data),
-            task=self.spec.task,
-            limit=job.limit,
-            val_limit=None if job.limit is None else max(job.limit // VAL_SHARE, MIN_VAL),
-            seed=job.recipe.seed,
-            format=job.format,
-            strict=job.strict,
-        )
+        dataset = self._open_one(job.data, job.format)
+        for location in job.extra_data:
+            dataset = with_extra(dataset, self._open_one(location))
         if job.digest is not None and job.digest != dataset.digest:
             raise BadData(
                 f"The pictures or labels of {job.data} are not those that this sweep began with. Bring them back, or "
                 f"start a new sweep."
             )
         return dataset
+
+    def _open_one(self, location: str, format: str | None = None) -> Dataset:
+        job = self.job
+        return open_dataset(
+            local_copy(location),
+            task=self.spec.task,
+            limit=job.limit,
+            val_limit=None if job.limit is None else max(job.limit // VAL_SHARE, MIN_VAL),
+            seed=job.recipe.seed,
+            format=format,
+            strict=job.strict,
+        )
 
     def _decode(self, split: str, inputs: ImageSpec) -> Decoded:
         with Progress(f"{self.spec.name}: reading {split} pictures", unit="img") as progress:

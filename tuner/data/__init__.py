@@ -10,6 +10,7 @@ verification pairs. NumPy and Pillow only: no framework is imported here.
 
 from tuner.data._cache import CACHE_VARIABLE, cache_folder
 from tuner.data._decode import decode
+from tuner.data._extra import with_extra
 from tuner.data._formats import FORMATS
 from tuner.data._open import SYNTHETIC, open_dataset
 from tuner.data._types import Dataset, Decoded, Sample
@@ -24,4 +25,5 @@ __all__ = [
     "cache_folder",
     "decode",
     "open_dataset",
+    "with_extra",
 ]
