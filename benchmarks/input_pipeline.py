@@ -24,7 +24,6 @@ from zoo._quiet import import_keras
 
 import_keras()
 
-import keras  # noqa: E402
 
 import zoo  # noqa: E402
 from tuner.augment import AUGMENTATIONS  # noqa: E402
@@ -34,16 +33,16 @@ from tuner.learners import learner_for  # noqa: E402
 from tuner.progress import Progress  # noqa: E402
 from tuner.recipe import Recipe  # noqa: E402
 from tuner.runs import versions  # noqa: E402
+from tuner.schedule import WeightAverage  # noqa: E402
 from tuner.training import Trainer  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 
 
-class Ready(keras.utils.PyDataset):
+class Ready:
     """One batch, again and again."""
 
     def __init__(self, batch: Any, count: int) -> None:
-        super().__init__()
         self._batch, self._count = batch, count
 
     def __len__(self) -> int:
@@ -98,16 +97,17 @@ def measure(model: str, arguments: argparse.Namespace) -> dict[str, Any]:
     samples = dataset.splits["train"]
     data = decode(samples, recipe.augmentation.kept_at(spec.inputs, samples), cache=cache_folder())
     learner = learner_for(spec, len(dataset.labels))
-    network = Trainer(spec, learner, {}, seed=0)._network
+    trainer = Trainer(spec, learner, {}, seed=0)
+    nothing_kept = WeightAverage(0.0)
     batches = Batches(spec, learner, data, recipe)
     ready = Ready(batches[0], len(batches))
-    network.fit(ready, epochs=1, verbose=0)  # traces
+    trainer._train_epoch(recipe, ready, 0, nothing_kept, None)  # traces
     seconds: dict[str, list[float]] = {"with": [], "without": []}
     with Progress(model, total=2 * arguments.rounds, unit="epoch") as progress:
         for _ in range(arguments.rounds):
             for kind, source in (("with", batches), ("without", ready)):
                 started = time.perf_counter()
-                network.fit(source, epochs=1, shuffle=False, verbose=0)
+                trainer._train_epoch(recipe, source, 0, nothing_kept, None)
                 seconds[kind].append(time.perf_counter() - started)
                 progress.advance(1)
     shares = [(slow - fast) / slow for slow, fast in zip(seconds["with"], seconds["without"], strict=True)]

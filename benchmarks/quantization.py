@@ -94,10 +94,11 @@ def compare(run: Path, data: str | None) -> list[dict[str, Any]]:
             {
                 "model": source.spec.name,
                 "contender": name,
-                "output error": round(output_error(judge.findings(weights).outputs, expected), 5),
-                before.name: round(judge.metric(weights), 4),
+                "output_error": round(output_error(judge.findings(weights).outputs, expected), 5),
+                "metric": before.name,
+                "value": round(judge.metric(weights), 4),
                 "bytes": contender["sizes"]["bytes"],
-                "gzip": contender["sizes"]["gzip_bytes"],
+                "gzip_bytes": contender["sizes"]["gzip_bytes"],
                 "data": f"{before.data} {before.split}, {before.pictures} pictures, sha256 {before.data_sha256}",
             }
         )

@@ -96,16 +96,23 @@ class Plain:
 
     def batches(self, batch_size: int) -> Any:
         """Return shuffled, augmented batches of the training pictures, as the sweep makes them."""
+        import keras
+
         from tuner.batches import Batches
         from tuner.learners import ClassLearner
         from tuner.recipe import Recipe
 
-        class Labelled(Batches):
+        made = Batches(self.spec, ClassLearner(), self.train, Recipe(batch_size=batch_size, seed=SEED))
+
+        class Labelled(keras.utils.PyDataset):
+            def __len__(self) -> int:
+                return len(made)
+
             def __getitem__(self, index: int) -> Any:
-                images, targets = super().__getitem__(index)
+                images, targets = made[index]
                 return images, targets["label"]
 
-        return Labelled(self.spec, ClassLearner(), self.train, Recipe(batch_size=batch_size, seed=SEED))
+        return Labelled()
 
     def callbacks(self) -> list[Any]:
         """Return the recipe's lower rate on a plateau and early stop, as Keras has them."""

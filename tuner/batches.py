@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-import keras
 import numpy as np
 
 from tuner.augment import augment
@@ -34,18 +33,21 @@ def keypoint_names(spec: ModelSpec) -> tuple[str, ...]:
     return spec.head.keypoints if isinstance(spec.head, GridHead) else ()
 
 
-class Batches(keras.utils.PyDataset):
+Batch = tuple[np.ndarray, Mapping[str, np.ndarray]]
+"""Images (N, height, width, channels) in the value range of the input, and targets by name, each (N, ...)."""
+
+
+class Batches:
     """The batches of one epoch after the other. `data` is kept at the size that the recipe's augmentation asks for."""
 
     def __init__(self, spec: ModelSpec, learner: Learner, data: Decoded, recipe: Recipe) -> None:
-        super().__init__()
         self._spec, self._learner, self._data, self._recipe = spec, learner, data, recipe
         self.start_epoch(0)
 
     def __len__(self) -> int:
         return math.ceil(len(self._data) / self._recipe.batch_size)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, Mapping[str, np.ndarray]]:
+    def __getitem__(self, index: int) -> Batch:
         rows = self._order[index * self._recipe.batch_size : (index + 1) * self._recipe.batch_size]
         generator = np.random.default_rng((self._recipe.seed, self._epoch, index))
         batch = augment(

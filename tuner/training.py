@@ -22,6 +22,7 @@ from tuner.data import Decoded
 from tuner.learners import Learner
 from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.schedule import COSINE, WeightAverage, cosine_rate
+from tuner.steps import Step, made_ahead
 from zoo._errors import ZooError
 from zoo._specs import ImageSpec, ModelSpec
 
@@ -70,6 +71,7 @@ class Trainer:
         # XLA slows these networks down on a CPU under TensorFlow; under JAX it is the only way to run.
         self._network.compile(keras.optimizers.Adam(), jit_compile=keras.backend.backend() != "tensorflow")
         self._network.optimizer.build(self._network.trainable_variables)
+        self._step = Step(self._network)
         self._initial = self._state(Fit(learner.metric))
 
     def fit(
@@ -96,7 +98,7 @@ class Trainer:
             self._network.set_loss_weights(loss_weights or {})
         if not fit.has_ended and len(fit.history) < recipe.epochs:
             try:
-                self._network_fit(recipe, train, val, fit, start or self._initial, on_images, on_epoch)
+                self._train(recipe, train, val, fit, start or self._initial, on_images, on_epoch)
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -104,7 +106,7 @@ class Trainer:
         self._network.set_weights(fit.weights)
         return fit
 
-    def _network_fit(
+    def _train(
         self,
         recipe: Recipe,
         train: Decoded,
@@ -116,14 +118,82 @@ class Trainer:
     ) -> None:
         batches = Batches(self._spec, self._learner, train, recipe)
         average = WeightAverage(recipe.weight_average, start.average, start.average_steps)
-        callbacks = [
-            _Steps(recipe, len(batches), average, on_images, min(recipe.batch_size, len(train))),
-            _Epochs(self, batches, val, fit, recipe, average, on_epoch),
-        ]
-        done = len(fit.history)
-        self._network.fit(
-            batches, initial_epoch=done, epochs=recipe.epochs, shuffle=False, verbose=0, callbacks=callbacks
+        for epoch in range(len(fit.history), recipe.epochs):
+            batches.start_epoch(epoch)
+            started = time.perf_counter()
+            loss = self._train_epoch(recipe, batches, epoch, average, on_images)
+            fit.epoch_seconds.append(time.perf_counter() - started)
+            self._judge_epoch(recipe, epoch, loss, average, val, fit)
+            if on_epoch is not None:
+                on_epoch(self._state(fit, average))
+            if fit.has_ended:
+                break
+
+    def _train_epoch(
+        self,
+        recipe: Recipe,
+        batches: Batches,
+        epoch: int,
+        average: WeightAverage,
+        on_images: Callable[[int], None] | None,
+    ) -> float:
+        """Train on every batch once; return the mean loss over the pictures."""
+        total, pictures = 0.0, 0
+        for index, (images, targets) in enumerate(made_ahead(batches)):
+            if recipe.schedule == COSINE:
+                moment = epoch + index / len(batches)
+                self._network.optimizer.learning_rate = cosine_rate(
+                    recipe.learning_rate, moment, recipe.epochs, recipe.warmup_epochs
+                )
+            total += len(images) * self._step(images, targets)
+            pictures += len(images)
+            if recipe.weight_average:
+                average.take(self._network.get_weights())
+            if on_images is not None:
+                on_images(len(images))
+        return total / pictures
+
+    def _judge_epoch(
+        self, recipe: Recipe, epoch: int, loss: float, average: WeightAverage, val: Decoded, fit: Fit
+    ) -> None:
+        """After an epoch: score on the validation pictures, keep the best weights, lower the rate, say when to end."""
+        if not math.isfinite(loss):
+            raise TrialFailed(f"the loss was {loss} after epoch {epoch + 1}")
+        first = fit.history[0]["loss"] if fit.history else loss
+        if loss > EXPLODED * max(abs(first), 1.0):
+            raise TrialFailed(f"the loss exploded from {first:.3g} to {loss:.3g} by epoch {epoch + 1}")
+        score, weights = self._scored(average, val)
+        if not math.isfinite(score):
+            raise TrialFailed(f"the {fit.metric} was {score} after epoch {epoch + 1}")
+        optimizer = self._network.optimizer
+        rate = float(optimizer.learning_rate)
+        fit.history.append({"epoch": epoch + 1, "loss": loss, fit.metric: score, "learning_rate": rate})
+        if score > fit.best_score:
+            fit.best_score, fit.best_epoch = score, epoch + 1
+            fit.weights = weights
+        is_cosine = recipe.schedule == COSINE
+        if fit.plateau.wait(loss, PLATEAU_MIN_DELTA) >= recipe.plateau_patience and not is_cosine:
+            optimizer.learning_rate = rate * recipe.plateau_factor
+            fit.plateau.waited = 0
+        fit.has_ended = (
+            (fit.stop.wait(-score) >= recipe.stop_patience and not is_cosine)
+            or score >= recipe.enough
+            or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * first)
         )
+
+    def _scored(self, average: WeightAverage, val: Decoded) -> tuple[float, list[np.ndarray]]:
+        """Return the score on the validation pictures, and the weights that reached it."""
+        current = self._network.get_weights()
+        if not average.values:
+            return self._score(val), current
+        scored = [np.array(value) for value in average.values]
+        self._network.set_weights(scored)
+        score = self._score(val)
+        self._network.set_weights(current)
+        return score, scored
+
+    def _score(self, val: Decoded) -> float:
+        return float(self._learner.score(self.outputs(val.images), val))
 
     def outputs(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """Return the named outputs of the network as it now stands, for uint8 pictures at model size."""
@@ -209,108 +279,3 @@ class _Network(keras.Model):
         self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
     ) -> Any:
         return self.learner.loss(y, y_pred, **self._loss_weights)
-
-
-class _Epochs(keras.callbacks.Callback):
-    """After each epoch: scores on the validation pictures, keeps the best weights, lowers the rate, stops early.
-
-    Keras has callbacks for most of it, but theirs forget what they counted when a training is interrupted.
-    """
-
-    def __init__(
-        self,
-        trainer: Trainer,
-        batches: Batches,
-        val: Decoded,
-        fit: Fit,
-        recipe: Recipe,
-        average: WeightAverage,
-        on_epoch: Callable[[Checkpoint], None] | None,
-    ) -> None:
-        super().__init__()
-        self._trainer, self._batches, self._val = trainer, batches, val
-        self._fit, self._recipe, self._average, self._on_epoch = fit, recipe, average, on_epoch
-        self._started = 0.0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._batches.start_epoch(epoch)
-        self._started = time.perf_counter()
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        assert logs is not None
-        fit, recipe, optimizer = self._fit, self._recipe, self.model.optimizer
-        fit.epoch_seconds.append(time.perf_counter() - self._started)
-        loss = float(logs["loss"])
-        if not math.isfinite(loss):
-            raise TrialFailed(f"the loss was {loss} after epoch {epoch + 1}")
-        first = fit.history[0]["loss"] if fit.history else loss
-        if loss > EXPLODED * max(abs(first), 1.0):
-            raise TrialFailed(f"the loss exploded from {first:.3g} to {loss:.3g} by epoch {epoch + 1}")
-        score, weights = self._scored()
-        if not math.isfinite(score):
-            raise TrialFailed(f"the {fit.metric} was {score} after epoch {epoch + 1}")
-        rate = float(optimizer.learning_rate)
-        fit.history.append({"epoch": epoch + 1, "loss": loss, fit.metric: score, "learning_rate": rate})
-        if score > fit.best_score:
-            fit.best_score, fit.best_epoch = score, epoch + 1
-            fit.weights = weights
-        is_cosine = recipe.schedule == COSINE
-        if fit.plateau.wait(loss, PLATEAU_MIN_DELTA) >= recipe.plateau_patience and not is_cosine:
-            optimizer.learning_rate = rate * recipe.plateau_factor
-            fit.plateau.waited = 0
-        fit.has_ended = (
-            (fit.stop.wait(-score) >= recipe.stop_patience and not is_cosine)
-            or score >= recipe.enough
-            or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * first)
-        )
-        self.model.stop_training = fit.has_ended
-        if self._on_epoch is not None:
-            self._on_epoch(self._trainer._state(fit, self._average))
-
-    def _scored(self) -> tuple[float, list[np.ndarray]]:
-        """Return the score on the validation pictures, and the weights that reached it."""
-        current = self.model.get_weights()
-        if not self._average.values:
-            return self._score(), current
-        scored = [np.array(value) for value in self._average.values]
-        self.model.set_weights(scored)
-        score = self._score()
-        self.model.set_weights(current)
-        return score, scored
-
-    def _score(self) -> float:
-        return float(self._trainer._learner.score(self._trainer.outputs(self._val.images), self._val))
-
-
-class _Steps(keras.callbacks.Callback):
-    """Around each step: sets the learning rate that the schedule asks for, averages the weights, counts pictures."""
-
-    def __init__(
-        self,
-        recipe: Recipe,
-        steps: int,
-        average: WeightAverage,
-        on_images: Callable[[int], None] | None,
-        batch_size: int,
-    ) -> None:
-        super().__init__()
-        self._recipe, self._steps, self._average = recipe, steps, average
-        self._on_images, self._batch_size = on_images, batch_size
-        self._epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._epoch = epoch
-
-    def on_train_batch_begin(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        recipe = self._recipe
-        if recipe.schedule == COSINE:
-            moment = self._epoch + batch / self._steps
-            self.model.optimizer.learning_rate = cosine_rate(
-                recipe.learning_rate, moment, recipe.epochs, recipe.warmup_epochs
-            )
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if self._recipe.weight_average:
-            self._average.take(self.model.get_weights())
-        if self._on_images is not None:
-            self._on_images(self._batch_size)

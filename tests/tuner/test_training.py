@@ -64,6 +64,18 @@ def test_one_trace_serves_all_batch_sizes(data: tuple[Decoded, Decoded]) -> None
     assert learner.traces == 1
 
 
+@pytest.mark.slow
+def test_thousands_of_short_epochs_end() -> None:
+    """Threads that make batches and those that train must never wait for each other for ever."""
+    spec = zoo.get("pebble_cls_48")
+    dataset = open_dataset("synthetic", task=spec.task, limit=8, val_limit=8)
+    pictures = decode(dataset.splits["train"], spec.inputs)
+    trainer = Trainer(spec, learner_for(spec, len(dataset.labels)), {"num_classes": len(dataset.labels)}, seed=0)
+    epochs = 4000
+    endless = replace(RECIPE, batch_size=2, epochs=epochs, stop_patience=epochs)
+    assert len(trainer.fit(endless, pictures, pictures).history) == epochs
+
+
 def test_the_loss_falls_and_the_best_weights_are_kept(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
     fit = trainer.fit(replace(RECIPE, epochs=8, augmentation=Augmentation()), data[0], data[0])
     losses = [row["loss"] for row in fit.history]

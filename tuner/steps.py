@@ -1,0 +1,62 @@
+"""One training step, traced once for batches of any size, and batches made ready while a step runs.
+
+Keras' `fit` is not used: under TensorFlow it reads batches that Python makes through tf.data, and lets go of tf.data at
+each epoch's end while it holds Python's lock. Where a thread of tf.data still waits for that lock, both wait for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import keras
+import numpy as np
+
+from tuner.batches import Batch, Batches
+
+Traced = Callable[[np.ndarray, Mapping[str, np.ndarray]], Any]
+
+
+class Step:
+    """Trains a compiled network on one batch at a time: images (N, ...) and targets by name, each (N, ...)."""
+
+    def __init__(self, network: keras.Model) -> None:
+        self._network = network
+        self._traced: Traced | None = None
+
+    def __call__(self, images: np.ndarray, targets: Mapping[str, np.ndarray]) -> float:
+        """Change the weights once; return the loss of this batch before."""
+        if keras.backend.backend() != "tensorflow":
+            return float(self._network.train_on_batch(images, targets, return_dict=True)["loss"])
+        if self._traced is None:
+            self._traced = _traced(self._network, images, targets)
+        return float(self._traced(images, targets))
+
+
+def _traced(network: keras.Model, images: np.ndarray, targets: Mapping[str, np.ndarray]) -> Traced:
+    """Return a step of TensorFlow for batches like this one, of any size: Keras' own traces anew for a second size."""
+    import tensorflow as tf
+
+    def of_any_size(values: np.ndarray) -> Any:
+        return tf.TensorSpec((None, *values.shape[1:]), values.dtype)
+
+    signature = (of_any_size(images), {name: of_any_size(values) for name, values in targets.items()})
+
+    @tf.function(input_signature=signature, autograph=False)
+    def step(images: Any, targets: Any) -> Any:
+        network.reset_metrics()  # else the loss is the mean since the last reset
+        return network.train_step((images, targets))["loss"]
+
+    return step
+
+
+def made_ahead(batches: Batches) -> Iterator[Batch]:
+    """Yield the batches of an epoch in order; a thread makes the next one while the last one is used."""
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as executor:
+        coming = executor.submit(batches.__getitem__, 0)
+        for index in range(1, len(batches) + 1):
+            batch = coming.result()
+            if index < len(batches):
+                coming = executor.submit(batches.__getitem__, index)
+            yield batch
