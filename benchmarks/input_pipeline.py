@@ -31,7 +31,7 @@ from tuner.batches import Batches  # noqa: E402
 from tuner.data import cache_folder, decode, open_dataset  # noqa: E402
 from tuner.learners import learner_for  # noqa: E402
 from tuner.progress import Progress  # noqa: E402
-from tuner.recipe import Recipe  # noqa: E402
+from tuner.recipe import Fit, Recipe  # noqa: E402
 from tuner.runs import versions  # noqa: E402
 from tuner.schedule import WeightAverage  # noqa: E402
 from tuner.training import Trainer  # noqa: E402
@@ -98,16 +98,17 @@ def measure(model: str, arguments: argparse.Namespace) -> dict[str, Any]:
     data = decode(samples, recipe.augmentation.kept_at(spec.inputs, samples), cache=cache_folder())
     learner = learner_for(spec, len(dataset.labels))
     trainer = Trainer(spec, learner, {}, seed=0)
-    nothing_kept = WeightAverage(0.0)
+    rest: Any = (0, WeightAverage(0.0), Fit(learner.metric), None)  # epoch, average, fit, on_images
     batches = Batches(spec, learner, data, recipe)
     ready = Ready(batches[0], len(batches))
-    trainer._train_epoch(recipe, ready, 0, nothing_kept, None)  # traces
+    trainer._step.prepare(batches)
+    trainer._train_epoch(recipe, ready, *rest)
     seconds: dict[str, list[float]] = {"with": [], "without": []}
     with Progress(model, total=2 * arguments.rounds, unit="epoch") as progress:
         for _ in range(arguments.rounds):
             for kind, source in (("with", batches), ("without", ready)):
                 started = time.perf_counter()
-                trainer._train_epoch(recipe, source, 0, nothing_kept, None)
+                trainer._train_epoch(recipe, source, *rest)
                 seconds[kind].append(time.perf_counter() - started)
                 progress.advance(1)
     shares = [(slow - fast) / slow for slow, fast in zip(seconds["with"], seconds["without"], strict=True)]

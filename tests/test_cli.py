@@ -188,7 +188,7 @@ def test_measures_that_cannot_be_are_one_sentence(
         (["show", "yunet_n_161"], "Did you mean 'yunet_n_160'"),
         (["sweep", "yunet_n_161"], "'zoo list' shows all models"),
         (["list", "--task", "faces"], "Tasks are: face-detection"),
-        (["list", "--max-bytes", "120kB"], "'120kB' is not a whole number above 0, such as 200000"),
+        (["list", "--max-bytes", "120kB"], "'120kB' is not a whole number above 0, in digits"),
         (["find", "--min-metric", "90"], "a share from 0 to 1"),
         (["sweep", "dense4_cls_64", "--learning-rate", "a:b"], "Write a range like 1e-4:1e-2"),
         (["sweep", "dense4_cls_64", "--seed", "-1"], "--seed"),

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tuner._options import add_data_options
+from tuner.runs import RunFolder
+from zoo import get
 from zoo._cli import add_command, emit, positive, table
 from zoo._errors import ZooError
+from zoo._files import check_writable
 from zoo._options import add_model_options, model_options
+from zoo._quiet import import_keras
+
+if TYPE_CHECKING:
+    from tuner.search import SweepResult
 
 
 def add_sweep_options(parser: argparse.ArgumentParser) -> None:
@@ -157,11 +164,10 @@ def _space(arguments: argparse.Namespace, model: str | None) -> Any:
                 f"Cannot read --learning-rate {arguments.learning_rate}. Write a range like 1e-4:1e-2, or one rate."
             ) from None
     if arguments.space:
-        from tuner.space import read_dimensions
-
         if model is None:
             raise ZooError("--space needs the name of the model. Leave both out to resume with the space of the run.")
-        from zoo import get
+        import_keras()
+        from tuner.space import read_dimensions
 
         loss = arguments.embedding_loss
         more = read_dimensions(arguments.space, get(model), **({"embedding_loss": loss} if loss else {}))
@@ -175,6 +181,7 @@ def _executor(arguments: argparse.Namespace) -> Any:
                 "--cpus-per-trial and --gpus-per-trial are for a cluster. Add --ray local, or leave them out."
             )
         return None
+    import_keras()
     from tuner.cluster import OnRay
 
     return OnRay(
@@ -183,21 +190,30 @@ def _executor(arguments: argparse.Namespace) -> Any:
 
 
 def _sweep(arguments: argparse.Namespace) -> None:
+    name = arguments.name
+    if name is not None:
+        get(name)  # mistakes in words are told before Keras is imported, which takes seconds
+    if arguments.resume is not None:
+        RunFolder.begun(arguments.resume)
+    else:
+        check_writable(arguments.out)
+    given = sweep_arguments(arguments, name)
+    import_keras()
     from tuner import sweep
     from tuner.report import trial_rows
 
-    name = arguments.name
     if arguments.option and name is None:
         raise ZooError("--option needs the name of the model. Leave both out to resume with the options of the run.")
     options = model_options(name, arguments.option) if arguments.option else None
-    result = sweep(name, options=options, resume=arguments.resume, **sweep_arguments(arguments, name))
+    result = sweep(name, options=options, resume=arguments.resume, **given)
     chosen = ", ".join(
         f"{name.replace('_', ' ')} {f'{value:.3g}' if isinstance(value, float) else value}"
         for name, value in result.hyperparameters.items()
     )
     text = (
-        f"{table(trial_rows(result.trials, result.metric))}\n\nwinner: {result.metric} {result.score:.4f} "
-        f"(untrained {result.untrained:.4f}) with {chosen}\nrun:    {result.folder}\n"
+        f"{table(trial_rows(result.trials, result.metric))}\n\n{_doubt(result)}"
+        f"winner: {result.metric} {result.score:.4f} (untrained {result.untrained:.4f}) with {chosen}\n"
+        f"run:    {result.folder}\n"
         f"report: {result.folder / 'report.html'}\nnext:   zoo publish {result.folder}"
     )
     record = {
@@ -213,14 +229,27 @@ def _sweep(arguments: argparse.Namespace) -> None:
     emit(arguments, record, text)
 
 
+def _doubt(result: SweepResult) -> str:
+    """Return a line about a winner that has learned nothing, else nothing."""
+    if result.score > result.untrained:
+        return ""
+    return (
+        f"No trial did better than the untrained network ({result.metric} {result.untrained:.4f}). Train longer with "
+        f"--epochs, on more pictures, or look at the labels with 'zoo data show'.\n"
+    )
+
+
 def _overfit(arguments: argparse.Namespace) -> None:
+    get(arguments.name)
+    picture = arguments.output or Path(f"overfit-{arguments.name}.png")
+    if picture.suffix.lower() != ".png" or picture.is_dir():
+        raise ZooError(f"Cannot draw into {picture}. Name a file that ends in .png.")
+    check_writable(picture.parent)
+    import_keras()
     from tuner.overfit import overfit
     from tuner.requests import Request
     from tuner.trials import Bench
 
-    picture = arguments.output or Path(f"overfit-{arguments.name}.png")
-    if picture.suffix.lower() != ".png" or picture.is_dir():
-        raise ZooError(f"Cannot draw into {picture}. Name a file that ends in .png.")
     request = Request.of(
         None,
         model=arguments.name,
@@ -258,7 +287,6 @@ def add_commands(commands: Any) -> None:
             "zoo sweep --resume runs/yunet_n_160/TIME",
             "zoo sweep yunet_n_160 --data s3://BUCKET/faces --trials 64 --ray auto --cpus-per-trial 2",
         ],
-        uses_keras=True,
     )
     sweeping.add_argument("name", metavar="NAME", nargs="?", help="a model of 'zoo list'; not needed with --resume")
     sweeping.add_argument(
@@ -272,7 +300,6 @@ def add_commands(commands: Any) -> None:
         _overfit,
         "learn twenty pictures by heart, to see that labels, pre-processing and loss are right",
         ["zoo overfit yunet_n_160", "zoo overfit dense4_det_160 --data DIR -o curve.png"],
-        uses_keras=True,
     )
     overfitting.add_argument("name", metavar="NAME", help="a model of 'zoo list'")
     add_data_options(overfitting)

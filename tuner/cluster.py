@@ -45,8 +45,9 @@ class OnRay:
         self._ray, self._address = ray, address
         self._cpus, self._gpus = cpus_per_trial, gpus_per_trial
         self._connected = False
+        self._running: dict[Any, Trial] = {}
 
-    def start(self, bench: Bench, folder: Path, on_images: Callable[[int], None]) -> None:
+    def connect(self) -> None:
         ray, threads = self._ray, str(self._cpus)
         for name, value in QUIET.items():
             os.environ.setdefault(name, value)
@@ -68,19 +69,20 @@ class OnRay:
                     f"docs/cluster.md shows how."
                 ) from error
             self._connected = True
-        self._folder, self._on_images, self._pictures = folder.resolve(), on_images, len(bench.train)
-        self._mark()
-        self._job = ray.put(
-            Job(**{**vars(bench.job), "options": dict(bench.job.options), "digest": bench.dataset.digest})
-        )
-        self._task = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=MAX_RETRIES)(_run)
-        self._running: dict[Any, Trial] = {}
-        self._epochs: dict[int, int] = {}
         if self.capacity < 1:
             raise ZooError(
                 f"No machine of the cluster has {self._cpus} processors and {self._gpus:g} accelerators for a trial. "
                 f"Lower --cpus-per-trial or --gpus-per-trial."
             )
+
+    def start(self, bench: Bench, folder: Path, on_images: Callable[[int], None]) -> None:
+        self._folder, self._on_images, self._pictures = folder.resolve(), on_images, len(bench.train)
+        self._mark()
+        self._job = self._ray.put(
+            Job(**{**vars(bench.job), "options": dict(bench.job.options), "digest": bench.dataset.digest})
+        )
+        self._task = self._ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=MAX_RETRIES)(_run)
+        self._epochs: dict[int, int] = {}
 
     def _mark(self) -> None:
         """Leave a word in the run folder by which a machine tells that it sees the same folder."""
@@ -130,6 +132,7 @@ class OnRay:
             self._ray.cancel(reference, force=True)
         if self._connected:
             self._ray.shutdown()
+            self._connected = False
 
 
 _bench: tuple[str, Bench] | None = None

@@ -73,10 +73,12 @@ class Space:
     more: Mapping[str, Values] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        low, high = self.learning_rates
-        if not 0 < low <= high:
+        if not isinstance(self.batch_sizes, list | tuple) or not all(type(size) is int for size in self.batch_sizes):
+            raise ZooError(f"Batch sizes are a list of whole numbers, got {self.batch_sizes!r}. For example [8, 16].")
+        if not _is_rising_pair(self.learning_rates):
             raise ZooError(
-                f"Learning rates must be a rising pair above 0, got {low:g}:{high:g}. For example 1e-4:1e-2."
+                f"Learning rates are a rising pair of numbers above 0, got {self.learning_rates!r}. For example "
+                f"(1e-4, 1e-2), or twice the same."
             )
         sizes = self.dimensions["batch_size"]
         if not sizes or (sizes.low if isinstance(sizes, Range) else min(sizes)) < 1:
@@ -122,6 +124,12 @@ class Space:
             for name, values in record["more"].items()
         }
         return cls(tuple(record["batch_sizes"]), (low, high), more)
+
+
+def _is_rising_pair(rates: object) -> bool:
+    if not isinstance(rates, list | tuple) or len(rates) != 2:
+        return False
+    return all(type(rate) in (int, float) and math.isfinite(rate) for rate in rates) and 0 < rates[0] <= rates[1]
 
 
 def _nearest(values: Values, wanted: Any) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tuner.trials import Bench, Trial
+from zoo._errors import ZooError
 
 Record = Mapping[str, Any]
 OnImages = Callable[[int], None]
@@ -18,10 +19,13 @@ class Executor(Protocol):
     @property
     def capacity(self) -> int: ...
 
+    def connect(self) -> None:
+        """Reach where trials run, before anything is read. Raises ZooError when none can run there."""
+
     def start(self, bench: Bench, folder: Path, on_images: OnImages) -> None:
         """Get ready: `bench` is that of the driver's process, `folder` holds a folder per trial.
 
-        `on_images(n)` may be called from `wait` as pictures are trained on. Raises ZooError when trials cannot be run.
+        `on_images(n)` may be called from `wait` as pictures are trained on.
         """
 
     def submit(self, trial: Trial) -> None:
@@ -31,13 +35,25 @@ class Executor(Protocol):
         """Return the records of trials that have finished since; perhaps none, after a second or so."""
 
     def close(self) -> None:
-        """Let go of what `start` took, whatever state it is in."""
+        """Let go of what `connect` and `start` took, whatever state it is in."""
+
+
+def check_executor(executor: object) -> None:
+    """Raise ZooError for what cannot run trials, such as the name of a cluster."""
+    if not {"capacity", "connect", "start", "submit", "wait", "close"} <= set(dir(executor)):
+        raise ZooError(
+            f"An executor runs trials, such as tuner.cluster.OnRay('local'); got {executor!r}. Leave it out to run "
+            f"them in this process."
+        )
 
 
 class InProcess:
     """One trial at a time, in this process."""
 
     capacity = 1
+
+    def connect(self) -> None:
+        pass
 
     def start(self, bench: Bench, folder: Path, on_images: OnImages) -> None:
         self._bench, self._folder, self._on_images = bench, folder, on_images

@@ -53,6 +53,7 @@ Arrays = Mapping[str, np.ndarray]
 CustomLoss = Callable[[Mapping[str, Any], Mapping[str, Any]], Any]
 
 CLASS_METRICS = MappingProxyType({OBJECT_RECOGNITION: "top1", FACE_GATE: "balanced_accuracy"})
+AP50, VERIFICATION = "ap50", "verification_accuracy"
 NO_WEIGHTS: Mapping[str, float] = MappingProxyType({})
 DISTILL = "distill"
 EMBEDDING_LOSSES: Mapping[str, Mapping[str, float]] = MappingProxyType(
@@ -62,6 +63,11 @@ EMBEDDING_LOSSES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 DEFAULT_EMBEDDING_LOSS = "cosface"
 NUM_PAIRS = 2_000
 NUM_FOLDS = 10
+
+
+def metric_of(spec: ModelSpec) -> str:
+    """Return the name of the score of a spec's task."""
+    return CLASS_METRICS.get(spec.task) or (VERIFICATION if spec.task == FACE_RECOGNITION else AP50)
 
 
 class Learner(Protocol):
@@ -91,7 +97,7 @@ class DetectionLearner:
 
     def __init__(self, spec: ModelSpec, num_classes: int) -> None:
         assert isinstance(spec.head, GridHead)
-        self.metric = "ap50"
+        self.metric = metric_of(spec)
         keypoint_weight = {"keypoint_weight": KEYPOINT_WEIGHT} if spec.head.num_keypoints else {}
         self.loss_weights: Mapping[str, float] = {"box_weight": BOX_WEIGHT, **keypoint_weight}
         self._input_px, self._head = (spec.inputs.width, spec.inputs.height), spec.head
@@ -194,7 +200,7 @@ class EmbeddingLearner:
                 f"The loss '{loss}' {'needs' if teacher is None else 'takes no'} vectors of a teacher. "
                 f"Give teacher= together with loss='distill'."
             )
-        self.metric = "verification_accuracy"
+        self.metric = VERIFICATION
         self.loss_weights = EMBEDDING_LOSSES[loss]
         self._num_identities, self._loss = num_identities, loss
         self._teacher = None if teacher is None else TeacherVectors(teacher)

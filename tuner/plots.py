@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from tuner.schedule import COSINE
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -17,14 +19,17 @@ MOST_CURVES, MOST_NUMBERS = 20, 60
 """Beyond the best so many trials, curves hide one another; beyond so many, numbers do."""
 
 
-def sweep_figures(records: Sequence[Record], metric: str) -> dict[str, Figure]:
-    """Return the figures by name. Failed trials appear where they can: on the search map, as crosses."""
+def sweep_figures(records: Sequence[Record], metric: str, untrained: float) -> dict[str, Figure]:
+    """Return the figures by name; `untrained` is the score before any training.
+
+    Failed trials appear where they can: on the search map, as crosses.
+    """
     finished = [record for record in records if record["status"] == "completed"]
     return {
         "search": search_map(records, metric),
         "loss": loss_curves(finished, metric),
         "speed": speed(finished),
-        "best": best_so_far(records, metric),
+        "best": best_so_far(records, metric, untrained),
     }
 
 
@@ -43,9 +48,11 @@ def search_map(records: Sequence[Record], metric: str) -> Figure:
         if record["status"] == "failed":
             axes.scatter(*place, marker="x", color="tab:red", s=60)
         if len(records) <= MOST_NUMBERS:
-            axes.annotate(f" {record['trial']}", place, fontsize=7)
+            axes.annotate(f"{record['trial']}", place, (7, 4), textcoords="offset points", fontsize=7)
     axes.set(title=f"Search: colour is {metric}", xlabel="learning rate", ylabel="batch size", xscale="log")
     axes.set_yscale("log", base=2)
+    sizes = sorted({record["batch_size"] for record in records})
+    axes.set_yticks(sizes, [str(size) for size in sizes])
     figure.colorbar(points, ax=axes, label=metric)
     return figure
 
@@ -68,6 +75,7 @@ def loss_curves(finished: Sequence[Record], metric: str) -> Figure:
             index
             for index in range(1, len(history))
             if history[index]["learning_rate"] < history[index - 1]["learning_rate"]
+            and record["hyperparameters"].get("schedule") != COSINE  # which lowers it all the time
         ]
         loss.plot(
             [epochs[index] for index in drops], [losses[index] for index in drops], "v", color=line.get_color(), ms=8
@@ -78,6 +86,8 @@ def loss_curves(finished: Sequence[Record], metric: str) -> Figure:
     if shown:
         loss.legend(fontsize=6)
     score.set(title=f"{metric} on validation pictures", xlabel="epoch")
+    for axes in (loss, score):
+        axes.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
@@ -96,13 +106,15 @@ def speed(finished: Sequence[Record]) -> Figure:
     return figure
 
 
-def best_so_far(records: Sequence[Record], metric: str) -> Figure:
-    """The best score as trials ended, over minutes of training."""
+def best_so_far(records: Sequence[Record], metric: str, untrained: float) -> Figure:
+    """The best score as trials ended, over minutes of training, and the score before any training."""
     figure, axes = _figure()
     minutes = list(accumulate(record.get("seconds", 0.0) / 60 for record in records))
     scores = [record.get("score", float("-inf")) for record in records]
     finished = [(at, best) for at, best in zip(minutes, accumulate(scores, max), strict=True) if best > float("-inf")]
     axes.step([at for at, _ in finished], [best for _, best in finished], where="post", marker=".")
+    axes.axhline(untrained, color="tab:gray", linestyle=":", label="untrained")
+    axes.legend(fontsize=7)
     axes.set(title="Best so far", xlabel="minutes of training, all trials together", ylabel=metric)
     return figure
 

@@ -91,6 +91,10 @@ class SweepProgress(Progress):
         if self._best > float("-inf"):
             self.note(best=self._best)
 
+    def begin(self) -> None:
+        """Start the clock: what was counted until now was not done just now."""
+        self._bar.initial = self._bar.n
+
     def show(self, record: Mapping[str, Any]) -> None:
         """Count a trial that has just ended, and write its row."""
         names = list(record["hyperparameters"])

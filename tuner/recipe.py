@@ -75,7 +75,8 @@ class Patience:
 class Fit:
     """What a training left: the best epoch's score and weights, and per epoch loss, score and learning rate.
 
-    `epoch_seconds` are those of the training steps. `has_ended` tells that more epochs would change nothing.
+    `epoch_seconds` are those of the training steps. `first_loss` is that of the first batch, before any training.
+    `has_ended` tells that more epochs would change nothing.
     """
 
     metric: str
@@ -84,6 +85,7 @@ class Fit:
     weights: list[np.ndarray] = field(default_factory=list, repr=False)
     history: list[dict[str, float]] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
+    first_loss: float | None = None
     plateau: Patience = field(default_factory=Patience)
     stop: Patience = field(default_factory=Patience)
     has_ended: bool = False

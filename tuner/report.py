@@ -24,11 +24,14 @@ def write_report(
     run: RunFolder,
     record: Mapping[str, Any],
     trials: Sequence[Mapping[str, Any]],
-    winner: Mapping[str, Any],
+    winner: Mapping[str, Any] | None,
     metric: str,
 ) -> None:
-    """Write report.html and report/*.png: winner, trials, failures with reasons, search, curves, speed, best so far."""
-    figures = sweep_figures(trials, metric)
+    """Write report.html and report/*.png: winner, trials, failures with reasons, search, curves, speed, best so far.
+
+    `winner` is None where all trials failed.
+    """
+    figures = sweep_figures(trials, metric, record["untrained"])
     if record.get("overfit"):
         figures["overfit"] = overfit_curve(record["overfit"])
     (run.path / FIGURES_FOLDER).mkdir(exist_ok=True)
@@ -40,13 +43,18 @@ def write_report(
         f"<li>Trial {trial['trial']}, {html.escape(_values(trial))}: {html.escape(trial['failure'])}</li>"
         for trial in failures
     )
+    best = "All trials failed."
+    if winner is not None:
+        best = (
+            f"Best {metric} <strong>{winner['score']:.4f}</strong> (untrained {record['untrained']:.4f}) with "
+            f"{html.escape(_values(winner))}."
+        )
     page = f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><title>Sweep of {html.escape(record["model"])}</title><style>{STYLE}</style>
 <h1>Sweep of {html.escape(record["model"])}</h1>
-<p>Best {metric} <strong>{winner["score"]:.4f}</strong> on {data["val_pictures"]} validation pictures of
-{html.escape(data["name"])}, with {html.escape(_values(winner))}, trained on {data["train_pictures"]} pictures,
-seed {record["seed"]}, oracle {html.escape(record["request"]["oracle"])}.</p>
-{tabulate(trial_rows(trials, metric, winner["trial"]), headers="keys", tablefmt="html")}
+<p>{best} {data["val_pictures"]} validation pictures and {data["train_pictures"]} to train on, of
+{html.escape(data["name"])}; seed {record["seed"]}, oracle {html.escape(record["request"]["oracle"])}.</p>
+{tabulate(trial_rows(trials, metric, None if winner is None else winner["trial"]), headers="keys", tablefmt="html")}
 {f"<h2>Failed trials</h2><ul>{told}</ul>" if failures else ""}
 {drawings}
 </html>

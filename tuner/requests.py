@@ -141,6 +141,27 @@ class Request:
         return {**searchable(zoo.get(self.model), loss, self.embedding_loss), **self.options}
 
 
+_WHOLE, _TEXT, _PLACE = ((int,), "a whole number"), ((str,), "a text"), ((str, Path), "a path")
+KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
+    **dict.fromkeys(("trials", "epochs", "limit", "seed", "finish_epochs"), _WHOLE),
+    **dict.fromkeys(("model", "oracle", "objective", "format", "embedding_loss", "teacher"), _TEXT),
+    **dict.fromkeys(("data", "weights", "recipe", "out", "resume"), _PLACE),
+    "extra_data": ((list, tuple), "a list of paths"),
+    "space": ((Space,), "a tuner.defaults.Space"),
+    "options": ((Mapping,), "a dictionary of the model's options"),
+    "augmentation": ((str, Mapping), "a name or a dictionary of settings"),
+    "strict": ((bool,), "True or False"),
+}
+
+
+def check_kinds(given: Mapping[str, Any]) -> None:
+    """Raise ZooError for an argument of another type than it can be; None is left to its default."""
+    for name, value in given.items():
+        kinds, words = KINDS[name]
+        if value is not None and (not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)):
+            raise ZooError(f"{name} is {words}, got {value!r}, which is of type {type(value).__name__}.")
+
+
 def check_objective(objective: str | None, metric: str) -> None:
     """Raise ZooError unless `objective` is METRIC or METRIC:max with the task's metric."""
     if objective is None:

@@ -24,6 +24,8 @@ import shutil
 import socket
 import time
 import uuid
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -66,10 +68,11 @@ class RunFolder:
         """Open a finished run. Raises ZooError when the folder is missing or its sweep did not finish."""
         cls.begun(path)
         missing = [name for name in ("run.json", "winner.json", "winner.keras") if not (path / name).is_file()]
-        if missing:
+        if missing or not is_whole(path / "winner.keras"):
+            what = f"{', '.join(missing)} is missing" if missing else "winner.keras is torn"
             raise ZooError(
-                f"The folder {path} is not a finished run: {', '.join(missing)} is missing. Give the folder that "
-                f"'zoo sweep' printed, or finish it with 'zoo sweep --resume {path}'."
+                f"The folder {path} is not a finished run: {what}. Give the folder that 'zoo sweep' printed, or finish "
+                f"it with 'zoo sweep --resume {path}'."
             )
         return cls(path)
 
@@ -103,7 +106,8 @@ class RunFolder:
 
     @property
     def is_complete(self) -> bool:
-        return (self.path / "winner.json").is_file()
+        """Whether the winner is written down and its network whole."""
+        return (self.path / "winner.json").is_file() and is_whole(self.path / "winner.keras")
 
     @property
     def trials(self) -> Path:
@@ -145,10 +149,13 @@ class RunFolder:
         *lines, torn = path.read_bytes().split(b"\n")
         if torn:
             write_atomically(path, b"".join(line + b"\n" for line in lines))
-        try:
-            return [json.loads(line) for line in lines]
-        except ValueError as error:
-            raise ZooError(f"{path} has a line that is not JSON ({error}). Start a new sweep.") from error
+        records = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                records.append(json.loads(line))
+            except ValueError as error:
+                raise ZooError(f"{path}, line {number} is not JSON ({error}). Start a new sweep.") from error
+        return records
 
     def append_json_line(self, name: str, record: Mapping[str, Any], *, sync: bool = True) -> None:
         """Append a record, with `sync` so that it survives a power cut."""
@@ -162,6 +169,15 @@ class RunFolder:
         part = self.path / f".part-{name}"
         model.save(part)
         os.replace(part, self.path / name)
+
+
+def is_whole(path: Path) -> bool:
+    """Tell whether a `.keras` file, which is a zip, is there with all its bytes as they were written."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return file.testzip() is None
+    except (FileNotFoundError, zipfile.BadZipFile, EOFError, zlib.error):
+        return False
 
 
 def versions() -> dict[str, str]:

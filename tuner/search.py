@@ -9,25 +9,28 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import zoo
 from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint
-from tuner.defaults import Space
+from tuner.defaults import Range, Space
 from tuner.events import write_space, write_trial
-from tuner.executors import Executor, InProcess
-from tuner.learners import CustomLoss
+from tuner.executors import Executor, InProcess, check_executor
+from tuner.learners import CustomLoss, metric_of
 from tuner.oracles import Search
 from tuner.overfit import Overfit, overfit
 from tuner.progress import SweepProgress, tell_data, tell_skipped
 from tuner.recipe_files import with_recipe
 from tuner.report import write_report
-from tuner.requests import Request, check_objective
+from tuner.requests import Request, check_kinds, check_objective
 from tuner.runs import RunFolder, versions
 from tuner.trials import Bench, Trial
 from zoo._errors import BadData, ZooError
+from zoo._files import check_writable
 from zoo._specs import FACE_RECOGNITION
 
 Record = Mapping[str, Any]
@@ -135,25 +138,40 @@ def sweep(
         "embedding_loss": embedding_loss,
         "teacher": teacher,
     }
+    check_kinds({**given, "recipe": recipe, "out": out, "resume": resume})
     if recipe is not None:
         if model is None:
             raise ZooError("A run is resumed with the recipe it was begun with. Leave the recipe out.")
         given = with_recipe(given, recipe, model)
     executor = executor or InProcess()
+    check_executor(executor)
     if resume is not None:
         return _resume(RunFolder.begun(Path(resume)), given, loss, executor)
     if model is None:
         raise ZooError("Name the model to sweep, or a run to resume. 'zoo list' shows all models.")
     request = Request.of(loss, **given)
     request.check(loss)
-    bench = Bench(request.job(loss))
-    check_objective(request.objective, bench.learner.metric)
+    check_objective(request.objective, metric_of(zoo.get(model)))
+    check_writable(Path(out))
     search = _search(request, loss)
-    _tell(bench)
-    flight = _preflight(bench) if overfit else None
-    run = RunFolder.create(Path(out), model, _run_record(request, bench, search, flight))
-    with run.locked():
-        return _drive(run, request, bench, search, executor)
+    with _connected(executor):
+        bench = Bench(request.job(loss))
+        _tell(bench)
+        _tell_space(request, search, len(bench.train))
+        flight = _preflight(bench) if overfit else None
+        run = RunFolder.create(Path(out), model, _run_record(request, bench, search, flight))
+        with run.locked():
+            return _drive(run, request, bench, search, executor)
+
+
+@contextmanager
+def _connected(executor: Executor) -> Iterator[None]:
+    """Reach where trials run before anything is read, and let go of it in the end."""
+    try:
+        executor.connect()
+        yield
+    finally:
+        executor.close()
 
 
 def _resume(run: RunFolder, given: Mapping[str, Any], loss: CustomLoss | None, executor: Executor) -> SweepResult:
@@ -173,9 +191,10 @@ def _resume(run: RunFolder, given: Mapping[str, Any], loss: CustomLoss | None, e
         if changed:
             told = ", ".join(f"{name} {record['versions'].get(name)} is now {now}" for name, now in changed.items())
             print(f"versions have changed since this run began: {told}", file=sys.stderr)
-        bench = Bench(request.job(loss, record["data"]["sha256"]))
-        _tell(bench)
-        return _drive(run, request, bench, _search(request, loss), executor)
+        with _connected(executor):
+            bench = Bench(request.job(loss, record["data"]["sha256"]))
+            _tell(bench)
+            return _drive(run, request, bench, _search(request, loss), executor)
 
 
 def _search(request: Request, loss: CustomLoss | None) -> Search:
@@ -192,6 +211,16 @@ def _search(request: Request, loss: CustomLoss | None) -> Search:
 def _tell(bench: Bench) -> None:
     tell_data(bench.dataset, {"train": len(bench.train), "val": len(bench.val)})
     tell_skipped([*bench.dataset.skipped, *bench.train.skipped, *bench.val.skipped])
+
+
+def _tell_space(request: Request, search: Search, pictures: int) -> None:
+    """Say on stderr where the space is smaller than what was asked for, or wider than the data."""
+    if request.trials is not None and search.total_trials < request.trials:
+        print(f"the space has {search.total_trials} trials, not {request.trials}: no more are there", file=sys.stderr)
+    sizes = request.space.dimensions["batch_size"]
+    largest = sizes.high if isinstance(sizes, Range) else max(sizes)
+    if largest > pictures:
+        print(f"batch sizes above {pictures:,} take all {pictures:,} training pictures at once", file=sys.stderr)
 
 
 def _preflight(bench: Bench) -> Overfit:
@@ -231,15 +260,16 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
 
     total_epochs = search.total_epochs + request.finish_epochs
     with SweepProgress(bench.spec.name, metric, total_epochs, len(bench.train)) as progress:
-        for record in finished.values():
-            progress.count(record)
+        for record in sorted(finished.values(), key=_number):
+            progress.show(record)
+        progress.begin()
         best = _best(finished.values())
         _drop_checkpoints(
             run, (number for number in finished if not needs_all and (not best or number != best["trial"]))
         )
         running: dict[int, Trial] = {}
         executor.start(bench, run.trials, progress.advance)
-        try:
+        with _telling_how_to_go_on(run):
             while True:
                 while len(running) < executor.capacity and (trial := waiting.pop(0) if waiting else propose()):
                     executor.submit(trial)
@@ -260,9 +290,16 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
                         _drop_checkpoints(
                             run, {number, *([before["trial"]] if before else [])} - {best and best["trial"]}
                         )
-        finally:
-            executor.close()
     return _finish(run, sorted(finished.values(), key=_number), bench)
+
+
+@contextmanager
+def _telling_how_to_go_on(run: RunFolder) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\nto go on where this stopped: zoo sweep --resume {run.path}", file=sys.stderr)
+        raise
 
 
 def _finishing(request: Request, finished: Iterable[Record]) -> Trial | None:
@@ -307,9 +344,11 @@ def _finish(run: RunFolder, records: Sequence[Record], bench: Bench | None = Non
     about, best = run.read_json("run.json"), _best(records)
     metric, untrained = about["metric"], about["untrained"]
     if best is None:
+        write_report(run, about, records, None, metric)
+        what = f"All {len(records)} trials" if len(records) > 1 else "The only trial"
         raise ZooError(
-            f"All {len(records)} trials of '{about['model']}' failed, the last because {records[-1]['failure']}. "
-            f"Lower the learning rates, or look at the labels with 'zoo data show'. The run is in {run.path}."
+            f"{what} of '{about['model']}' failed, the last because {records[-1]['failure']}. Lower the learning "
+            f"rates, or look at the labels with 'zoo data show'. {run.path / 'report.html'} tells of each."
         )
     if not run.is_complete:
         assert bench is not None

@@ -25,13 +25,16 @@ class Step:
         self._network = network
         self._traced: Traced | None = None
 
+    def prepare(self, batches: Batches) -> None:
+        """Trace where that is possible ahead of the first step, so that no step's time includes it."""
+        if keras.backend.backend() == "tensorflow" and self._traced is None:
+            self._traced = _traced(self._network, *batches[0])
+
     def __call__(self, images: np.ndarray, targets: Mapping[str, np.ndarray]) -> float:
         """Change the weights once; return the loss of this batch before."""
-        if keras.backend.backend() != "tensorflow":
-            return float(self._network.train_on_batch(images, targets, return_dict=True)["loss"])
-        if self._traced is None:
-            self._traced = _traced(self._network, images, targets)
-        return float(self._traced(images, targets))
+        if self._traced is not None:
+            return float(self._traced(images, targets))
+        return float(self._network.train_on_batch(images, targets, return_dict=True)["loss"])
 
 
 def _traced(network: keras.Model, images: np.ndarray, targets: Mapping[str, np.ndarray]) -> Traced:
@@ -48,6 +51,7 @@ def _traced(network: keras.Model, images: np.ndarray, targets: Mapping[str, np.n
         network.reset_metrics()  # else the loss is the mean since the last reset
         return network.train_step((images, targets))["loss"]
 
+    step.get_concrete_function()
     return step
 
 

@@ -33,8 +33,8 @@ PLATEAU_MIN_DELTA = 1e-3
 LEAST_FITTING = 0.5
 """A network starts from weights that fit at least this share of its own; heads of other labels may differ."""
 
-EXPLODED = 1e4
-"""A loss that grew by this factor since the first epoch does not come back."""
+EXPLODED = 1e3
+"""A loss that grew by this factor since before the training does not come back."""
 
 
 def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.ndarray]:
@@ -118,10 +118,11 @@ class Trainer:
     ) -> None:
         batches = Batches(self._spec, self._learner, train, recipe)
         average = WeightAverage(recipe.weight_average, start.average, start.average_steps)
+        self._step.prepare(batches)
         for epoch in range(len(fit.history), recipe.epochs):
             batches.start_epoch(epoch)
             started = time.perf_counter()
-            loss = self._train_epoch(recipe, batches, epoch, average, on_images)
+            loss = self._train_epoch(recipe, batches, epoch, average, fit, on_images)
             fit.epoch_seconds.append(time.perf_counter() - started)
             self._judge_epoch(recipe, epoch, loss, average, val, fit)
             if on_epoch is not None:
@@ -135,6 +136,7 @@ class Trainer:
         batches: Batches,
         epoch: int,
         average: WeightAverage,
+        fit: Fit,
         on_images: Callable[[int], None] | None,
     ) -> float:
         """Train on every batch once; return the mean loss over the pictures."""
@@ -145,7 +147,10 @@ class Trainer:
                 self._network.optimizer.learning_rate = cosine_rate(
                     recipe.learning_rate, moment, recipe.epochs, recipe.warmup_epochs
                 )
-            total += len(images) * self._step(images, targets)
+            loss = self._step(images, targets)
+            if fit.first_loss is None:
+                fit.first_loss = loss
+            total += len(images) * loss
             pictures += len(images)
             if recipe.weight_average:
                 average.take(self._network.get_weights())
@@ -159,9 +164,8 @@ class Trainer:
         """After an epoch: score on the validation pictures, keep the best weights, lower the rate, say when to end."""
         if not math.isfinite(loss):
             raise TrialFailed(f"the loss was {loss} after epoch {epoch + 1}")
-        first = fit.history[0]["loss"] if fit.history else loss
-        if loss > EXPLODED * max(abs(first), 1.0):
-            raise TrialFailed(f"the loss exploded from {first:.3g} to {loss:.3g} by epoch {epoch + 1}")
+        if fit.first_loss is not None and loss > EXPLODED * max(abs(fit.first_loss), 1.0):
+            raise TrialFailed(f"the loss exploded from {fit.first_loss:.3g} to {loss:.3g} by epoch {epoch + 1}")
         score, weights = self._scored(average, val)
         if not math.isfinite(score):
             raise TrialFailed(f"the {fit.metric} was {score} after epoch {epoch + 1}")
@@ -178,7 +182,7 @@ class Trainer:
         fit.has_ended = (
             (fit.stop.wait(-score) >= recipe.stop_patience and not is_cosine)
             or score >= recipe.enough
-            or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * first)
+            or (recipe.loss_falls_to > 0 and loss <= recipe.loss_falls_to * fit.history[0]["loss"])
         )
 
     def _scored(self, average: WeightAverage, val: Decoded) -> tuple[float, list[np.ndarray]]:

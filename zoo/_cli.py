@@ -69,7 +69,7 @@ def add_command(
 def positive(text: str) -> int:
     """Read a whole number above 0, for argparse."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0, such as 200000")
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number above 0, in digits, such as 20")
     return int(text)
 
 

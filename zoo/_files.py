@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from pathlib import Path
+
+from zoo._errors import ZooError
 
 
 def write_atomically(path: Path, content: bytes | memoryview, *, sync: bool = True) -> None:
@@ -25,6 +28,17 @@ def write_atomically(path: Path, content: bytes | memoryview, *, sync: bool = Tr
         raise
     if sync:
         sync_folder(path.parent)
+
+
+def check_writable(folder: Path) -> None:
+    """Raise ZooError unless files can be made in a folder, which may not be there yet; nothing is left behind."""
+    there = folder.absolute()
+    while not there.exists():
+        there = there.parent
+    try:
+        os.rmdir(tempfile.mkdtemp(prefix=".", dir=there))
+    except OSError as error:
+        raise ZooError(f"Cannot write into {there} ({error.strerror}). Name another folder, or change it.") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -21,6 +21,9 @@ class Simulated:
         self.capacity, self.inside_s, self._chance = capacity, 0.0, random.Random(seed)
         self._running: list[Trial] = []
 
+    def connect(self) -> None:
+        pass
+
     def start(self, bench: Bench, folder: Path, on_images: Callable[[int], None]) -> None:
         self._metric = bench.learner.metric
 

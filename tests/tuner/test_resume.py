@@ -21,7 +21,7 @@ from tuner import checkpoints, runs, search, sweep
 from tuner.defaults import Space
 from tuner.runs import RunFolder
 from tuner.search import SweepResult
-from tuner.training import _Epochs
+from tuner.training import Trainer
 
 ASKED: dict[str, Any] = {
     "limit": 16,
@@ -96,8 +96,8 @@ def test_dying_at_any_file_operation_changes_nothing(
     seed: int, undisturbed: SweepResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance, deaths, epochs = random.Random(seed), 0, []
-    end_epoch = _Epochs.on_epoch_end
-    monkeypatch.setattr(_Epochs, "on_epoch_end", lambda self, *rest: [epochs.append(1), end_epoch(self, *rest)])
+    judge = Trainer._judge_epoch
+    monkeypatch.setattr(Trainer, "_judge_epoch", lambda self, *rest: [epochs.append(1), judge(self, *rest)])
     finished: list[str] = []
     while True:
         folder = only_run(tmp_path)
@@ -122,6 +122,19 @@ def test_dying_at_any_file_operation_changes_nothing(
     assert {path.name for path in result.folder.iterdir() if not path.name.endswith(".part")} == {
         path.name for path in undisturbed.folder.iterdir()
     }
+
+
+@pytest.mark.parametrize("keep", [None, 2000], ids=["missing", "torn"])
+def test_a_lost_winner_is_trained_again(keep: int | None, undisturbed: SweepResult, tmp_path: Path) -> None:
+    folder = shutil.copytree(undisturbed.folder, tmp_path / "run")
+    network = folder / "winner.keras"
+    whole = network.read_bytes()
+    network.unlink() if keep is None else network.write_bytes(whole[:keep])
+    with pytest.raises(zoo.ZooError, match=r"winner.keras is (missing|torn).*--resume"):
+        RunFolder.open(folder)
+    assert approximately(sweep(resume=folder).trials) == approximately(undisturbed.trials)
+    assert len(network.read_bytes()) == len(whole)
+    RunFolder.open(folder)
 
 
 def test_a_finished_run_is_not_run_again(undisturbed: SweepResult) -> None:

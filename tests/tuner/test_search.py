@@ -10,7 +10,7 @@ import pytest
 from simulated import Simulated
 
 import zoo
-from tuner import sweep
+from tuner import search, sweep
 from tuner.defaults import Space
 from tuner.events import EVENTS_FILE
 from tuner.recipe import Fit, Recipe, TrialFailed
@@ -78,14 +78,14 @@ def test_a_batch_too_large_for_memory_is_a_failed_trial(tmp_path: Path, monkeypa
     class ResourceExhaustedError(Exception):
         """As TensorFlow's, which only a machine without memory raises."""
 
-    fit = Trainer._network_fit
+    fit = Trainer._train
 
     def fit_in_little_memory(self: Trainer, recipe: Recipe, *rest: Any) -> None:
         if recipe.batch_size == 8:
             raise ResourceExhaustedError("OOM when allocating tensor")
         fit(self, recipe, *rest)
 
-    monkeypatch.setattr(Trainer, "_network_fit", fit_in_little_memory)
+    monkeypatch.setattr(Trainer, "_train", fit_in_little_memory)
     result = sweep("pebble_cls_48", out=tmp_path, **{**QUICK, "trials": 2, "space": Space((4, 8), (1e-3, 1e-3))})
     assert [trial.get("failure") for trial in result.trials] == ["memory ran out at batch size 8", None]
     assert result.batch_size == 4
@@ -134,7 +134,8 @@ def test_a_sweep_whose_trials_all_fail_says_so(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(Trainer, "fit", fail)
     with pytest.raises(
-        zoo.ZooError, match=r"All 3 trials .* the loss was nan after epoch 1\. Lower the learning rates"
+        zoo.ZooError,
+        match=r"All 3 trials .* the loss was nan after epoch 1\. Lower the learning rates.*report\.html tells of each",
     ):
         sweep("dense4_cls_64", out=tmp_path, **QUICK)
 
@@ -194,3 +195,32 @@ def test_workers_and_their_order_change_neither_trials_nor_winner(oracle: str, t
     known = [json.loads(line)["known"] for line in (results[1].folder / "proposals.jsonl").read_text().splitlines()]
     assert known[:8] == [0] * 7 + [known[7]]
     assert known == sorted(known)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"executor": "local"}, r"An executor runs trials, such as tuner.cluster.OnRay\('local'\); got 'local'"),
+        ({"space": {"batch_size": [8]}}, "space is a tuner.defaults.Space, got"),
+        ({"trials": "3"}, "trials is a whole number, got '3'"),
+        ({"epochs": True}, "epochs is a whole number, got True"),
+        ({"data": 5}, "data is a path, got 5"),
+        ({"extra_data": "folder"}, "extra_data is a list of paths"),
+        ({"objective": "foo"}, "Unknown objective 'foo'"),
+    ],
+)
+def test_an_argument_of_another_kind_is_a_sentence(
+    arguments: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "Bench", None)  # nothing is opened for it
+    with pytest.raises(zoo.ZooError, match=message):
+        sweep("pebble_cls_48", **{"out": tmp_path / "runs", **arguments})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "space", [{"batch_sizes": 8}, {"batch_sizes": ("a",)}, {"learning_rates": (1e-3,)}, {"learning_rates": 1e-3}]
+)
+def test_a_space_of_another_kind_is_a_sentence(space: dict[str, Any]) -> None:
+    with pytest.raises(zoo.ZooError, match="For example"):
+        Space(**space)

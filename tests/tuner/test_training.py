@@ -106,6 +106,13 @@ def test_a_loss_that_is_not_finite_fails_the_trial(data: tuple[Decoded, Decoded]
         trainer.fit(replace(RECIPE, epochs=1), *data)
 
 
+def test_a_loss_that_explodes_in_the_first_epoch_fails_the_trial(
+    trainer: Trainer, data: tuple[Decoded, Decoded]
+) -> None:
+    with pytest.raises(TrialFailed, match=r"the loss exploded from [1-9]\.\d* to .*e\+.* by epoch 1"):
+        trainer.fit(replace(RECIPE, learning_rate=1e3, epochs=1), *data)
+
+
 def test_a_network_over_its_budget_is_refused_before_training() -> None:
     with pytest.raises(zoo.BudgetExceeded, match=r"would weigh about"):
         Trainer(SPEC, ClassLearner(), {"width": 3.0}, seed=0)
