@@ -198,7 +198,7 @@ def _known(store: Location) -> dict[str, Entry]:
     """Return the entries of the catalogue by path; none where it is missing or torn."""
     try:
         return {entry.path: entry for entry in open_catalog(store).entries}
-    except (ZooError, BadArtifact):
+    except ZooError:
         return {}
 
 

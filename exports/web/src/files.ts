@@ -21,7 +21,7 @@ export class Files {
     if ((await sha256(bytes)) !== hash) {
       throw new ZooError(`${url} was changed after publishing: its SHA-256 differs. Do not use it; publish or upload it again.`);
     }
-    await this.keep(hash, bytes);
+    void this.keep(hash, bytes);
     return bytes;
   }
 
@@ -29,7 +29,7 @@ export class Files {
   async getLatest(url: URL, limit: number): Promise<Uint8Array<ArrayBuffer>> {
     try {
       const bytes = await download(url, limit);
-      await this.keep(url.href, bytes);
+      void this.keep(url.href, bytes);
       return bytes;
     } catch (error) {
       const kept = error instanceof Unreachable ? await this.cache.get(url.href) : undefined;
@@ -38,6 +38,7 @@ export class Files {
     }
   }
 
+  /** Nobody waits for it: a picture can be looked at before its model is kept. */
   private async keep(key: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     try {
       await this.cache.put(key, bytes);

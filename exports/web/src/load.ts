@@ -9,6 +9,8 @@ import { Recognizer } from './recognizer.js';
 import type { Topology } from './topology.js';
 import type { Model } from './zoo.js';
 
+export { startBackend };
+
 const KINDS = { grid: Detector, embedding: Recognizer, classes: Classifier } as const;
 
 export async function loadModel(

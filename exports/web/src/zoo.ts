@@ -74,8 +74,10 @@ export class Zoo {
    */
   async load<M extends Model = Model>(reference: string): Promise<M> {
     const entry = this.resolve(reference);
-    const tensorflow = import('./load.js'); // fetched while the files are
-    tensorflow.catch(() => {}); // reported below, unless the files fail first
+    const { backends = BACKENDS, wasmPath = './' } = this.options;
+    const wasmFolder = new URL(wasmPath, pageAddress()).href;
+    const tensorflow = import('./load.js'); // fetched, and its back end started, while the files are fetched
+    tensorflow.then(({ startBackend }) => startBackend(backends, wasmFolder)).catch(() => {}); // told of below, unless the files fail first
     const manifest = await this.manifest(entry);
     const document = `${entry.path}/${manifest.model.topology}`;
     const topology = parseTopology(await this.file(entry, manifest, manifest.model.topology), document);
@@ -86,8 +88,7 @@ export class Zoo {
     shards.reduce((at, shard) => (weights.set(shard, at), at + shard.length), 0);
     checkFinite(topology, weights.buffer, document);
     const { loadModel } = await tensorflow;
-    const { backends = BACKENDS, wasmPath = './' } = this.options;
-    return (await loadModel(manifest, topology, weights.buffer, backends, new URL(wasmPath, pageAddress()).href)) as M;
+    return (await loadModel(manifest, topology, weights.buffer, backends, wasmFolder)) as M;
   }
 
   /** What TensorFlow.js holds at the moment, in all of this page. */

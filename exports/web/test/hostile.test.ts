@@ -8,7 +8,7 @@ import { loadModel } from '../src/load.js';
 import { openZoo } from '../src/zoo.js';
 import { MANIFEST, bytes, nested } from './_artifact.js';
 
-vi.mock('../src/load.js', () => ({ loadModel: vi.fn(async () => 'loaded') }));
+vi.mock('../src/load.js', () => ({ loadModel: vi.fn(async () => 'loaded'), startBackend: vi.fn(async () => 'cpu') }));
 
 /** What a test spoils has no type. */
 type Json = Record<string, any>;
