@@ -2,7 +2,7 @@
 
     python benchmarks/face_accuracy.py --data DIR                       # the shipped face detectors and face-api.js
     python benchmarks/mediapipe_faces.py --pictures DIR/images -o found.json   # where MediaPipe is
-    python benchmarks/face_accuracy.py --data DIR --found "MediaPipe short range=found.json"
+    python benchmarks/face_accuracy.py --data DIR --found "MediaPipe short range=found.json=229714"
 
 Every labelled box counts as a face, whatever its class. Metric: average precision at IoU 0.5, 100 detections, as
 pycocotools computes it, over all boxes and over those at least 6 % of the picture's longer side high. Shipped
@@ -67,7 +67,11 @@ def main() -> None:
     parser.add_argument("--split", default="val")
     parser.add_argument("--limit", type=int, help="the first N pictures only")
     parser.add_argument(
-        "--found", action="append", default=[], metavar="NAME=FILE", help="COCO results of another detector"
+        "--found",
+        action="append",
+        default=[],
+        metavar="NAME=FILE=BYTES",
+        help="COCO results of another detector, and what it weighs",
     )
     arguments = parser.parse_args()
     from zoo._quiet import import_keras
@@ -84,8 +88,8 @@ def main() -> None:
     rows = [of_artifact(artifact, pictures) for artifact in artifacts]
     rows += of_peer(pictures)
     for text in arguments.found:
-        name, _, path = text.partition("=")
-        rows.append({"detector": name, "bytes": None, **scores(pictures, answers(Path(path), pictures))})
+        name, path, size = text.split("=")
+        rows.append({"detector": name, "bytes": int(size), **scores(pictures, answers(Path(path), pictures))})
     kept = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     kept[f"{dataset.name} {arguments.split}"] = {
         "rows": rows,
@@ -183,10 +187,11 @@ def as_png(pixels: np.ndarray) -> str:
 
 def answers(path: Path, pictures: Pictures) -> list[Any]:
     """Read COCO results. Raises: ZooError when they name none of the pictures."""
-    by_name: dict[str, list[tuple[float, ...]]] = {name: [] for name in pictures.names}
+    by_name: dict[str, list[tuple[float, ...]]] = {Path(name).stem: [] for name in pictures.names}
     for result in json.loads(path.read_text(encoding="utf-8")):
-        if result["file_name"] in by_name:
-            by_name[result["file_name"]].append((*result["bbox"], result["score"]))
+        name = Path(result["file_name"]).stem  # VOC knows pictures without their ending
+        if name in by_name:
+            by_name[name].append((*result["bbox"], result["score"]))
     if not any(by_name.values()):
         raise ZooError(f"{path} finds nothing in any of these pictures. Name results of the same data and split.")
     return [as_detections(rows) for rows in by_name.values()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -22,6 +23,12 @@ def test_the_model_table_is_up_to_date() -> None:
     readme = _readme.README.read_text(encoding="utf-8")
     assert _readme.with_table(readme) == readme
     assert all(f"`{spec.name}`" in readme for spec in zoo.list_models() if spec.module.startswith("zoo."))
+
+
+def test_the_page_of_results_is_up_to_date() -> None:
+    """Run 'python benchmarks/report.py' after measuring or publishing anew."""
+    report = runpy.run_path(str(ROOT / "benchmarks" / "report.py"))
+    assert (ROOT / "docs" / "results.md").read_text(encoding="utf-8") == report["page"]()
 
 
 def test_the_page_script_is_the_one_that_a_browser_runs() -> None:

@@ -85,10 +85,10 @@ class Fit:
     weights: list[np.ndarray] = field(default_factory=list, repr=False)
     history: list[dict[str, float]] = field(default_factory=list)
     epoch_seconds: list[float] = field(default_factory=list)
-    first_loss: float | None = None
     plateau: Patience = field(default_factory=Patience)
     stop: Patience = field(default_factory=Patience)
     has_ended: bool = False
+    first_loss: float | None = None
 
 
 @dataclass(frozen=True)
