@@ -101,7 +101,8 @@ def faces() -> Iterator[str]:
         "of all faces, and of those at least 6 % of the picture's longer side high. "
         "`python benchmarks/face_accuracy.py --data DIR`; a detector of another project keeps its own pre-processing "
         "and its default settings, but for the least score. The boxes of faces-detection were made by the teacher that "
-        "the shipped detectors learned from, those of masks by people."
+        "the shipped detectors learned from, those of masks by people; "
+        "its training pictures were among theirs."
     )
     yield ""
     for name, result in read("face-accuracy.json").items():
