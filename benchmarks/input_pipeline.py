@@ -63,7 +63,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rows = [measure(model, arguments) for model in arguments.models]
     record = {
-        "command": f"python benchmarks/input_pipeline.py {' '.join(sys.argv[1:])}".strip(),
+        "command": "python benchmarks/input_pipeline.py --data DIR",
+        "rounds": arguments.rounds,
         "data": Path(arguments.data).name,
         "augmentation": arguments.augment,
         "batch_size": arguments.batch_size,
