@@ -18,11 +18,9 @@ import base64
 import io
 import json
 import os
-import platform
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +75,10 @@ def main() -> None:
     from zoo._quiet import import_keras
 
     import_keras()
+    from conditions import conditions
+
     import zoo
     from tuner.data import open_dataset
-    from tuner.runs import versions
     from zoo._specs import OBJECT_DETECTION
 
     dataset = open_dataset(arguments.data, task=OBJECT_DETECTION)
@@ -97,9 +96,7 @@ def main() -> None:
             "pictures": len(pictures.names),
             "boxes": sum(len(boxes) for boxes in pictures.boxes),
             "data_sha256": dataset.digest,
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "versions": versions(),
+            **conditions("python benchmarks/face_accuracy.py --data DIR"),
         },
     }
     RESULTS.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")

@@ -15,11 +15,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,17 +39,12 @@ def main() -> None:
     from zoo._quiet import import_keras
 
     import_keras()
-    from tuner.runs import versions
+    from conditions import conditions
 
     rows = [row for run in arguments.runs for row in compare(run, arguments.data)]
     record = {
         "rows": rows,
-        "conditions": {
-            "command": "python benchmarks/quantization.py RUN ...",
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "versions": versions(),
-        },
+        "conditions": conditions("python benchmarks/quantization.py RUN ..."),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "quantization.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

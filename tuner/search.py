@@ -11,60 +11,24 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import zoo
-from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint
 from tuner.defaults import Range, Space
 from tuner.events import write_space, write_trial
-from tuner.executors import Executor, InProcess, check_executor
+from tuner.executors import Executor, InProcess, Record, check_executor
 from tuner.learners import CustomLoss, metric_of
 from tuner.oracles import Search
+from tuner.outcome import SweepResult, best_of, finish, number_of, run_record
 from tuner.overfit import Overfit, overfit
 from tuner.progress import SweepProgress, tell_data, tell_skipped
 from tuner.recipe_files import with_recipe
-from tuner.report import write_report
 from tuner.requests import Request, check_kinds, check_objective
 from tuner.runs import RunFolder, versions
 from tuner.trials import Bench, Trial
 from zoo._errors import BadData, ZooError
 from zoo._files import check_writable
-from zoo._specs import FACE_RECOGNITION
-
-Record = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class SweepResult:
-    """Where the winner lies and how it scored. `trials` are the records of trials.jsonl, in the order of their numbers.
-
-    `untrained` is the score of the network before any training, on the same pictures.
-    """
-
-    folder: Path
-    metric: str
-    score: float
-    untrained: float
-    batch_size: int
-    learning_rate: float
-    hyperparameters: Mapping[str, Any]
-    trials: Sequence[Record]
-
-    def table(self) -> list[dict[str, Any]]:
-        """Return one flat row per trial, all with the same keys; `pandas.DataFrame` takes it as it is."""
-        names = list(self.hyperparameters)
-        told = ("score", "best_epoch", "epochs", "seconds", "images_per_second", "failure")
-        return [
-            {
-                "trial": record["trial"],
-                "status": record["status"],
-                **{name: record["hyperparameters"].get(name) for name in names},
-                **{name: record.get(name) for name in told},
-            }
-            for record in self.trials
-        ]
 
 
 def sweep(
@@ -159,7 +123,7 @@ def sweep(
         _tell(bench)
         _tell_space(request, search, len(bench.train))
         flight = _preflight(bench) if overfit else None
-        run = RunFolder.create(Path(out), model, _run_record(request, bench, search, flight))
+        run = RunFolder.create(Path(out), model, run_record(request, bench, search, flight))
         with run.locked():
             return _drive(run, request, bench, search, executor)
 
@@ -186,7 +150,7 @@ def _resume(run: RunFolder, given: Mapping[str, Any], loss: CustomLoss | None, e
                 f"not {loss_name or 'the loss of its task'}. Resume it from Python with loss= as at first."
             )
         if run.is_complete:
-            return _finish(run, sorted(run.read_json_lines("trials.jsonl"), key=_number))
+            return finish(run, sorted(run.read_json_lines("trials.jsonl"), key=number_of))
         changed = {name: now for name, now in versions().items() if record["versions"].get(name) != now}
         if changed:
             told = ", ".join(f"{name} {record['versions'].get(name)} is now {now}" for name, now in changed.items())
@@ -260,10 +224,10 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
 
     total_epochs = search.total_epochs + request.finish_epochs
     with SweepProgress(bench.spec.name, metric, total_epochs, len(bench.train)) as progress:
-        for record in sorted(finished.values(), key=_number):
+        for record in sorted(finished.values(), key=number_of):
             progress.show(record)
         progress.begin()
-        best = _best(finished.values())
+        best = best_of(finished.values())
         _drop_checkpoints(
             run, (number for number in finished if not needs_all and (not best or number != best["trial"]))
         )
@@ -285,12 +249,12 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
                         search.tell(number, record.get("score"))
                     write_trial(run.path / "tensorboard" / f"{number}", record, metric)
                     progress.show(record)
-                    before, best = best, _best([record, *([best] if best else [])])
+                    before, best = best, best_of([record, *([best] if best else [])])
                     if not needs_all:
                         _drop_checkpoints(
                             run, {number, *([before["trial"]] if before else [])} - {best and best["trial"]}
                         )
-    return _finish(run, sorted(finished.values(), key=_number), bench)
+    return finish(run, sorted(finished.values(), key=number_of), bench)
 
 
 @contextmanager
@@ -305,10 +269,10 @@ def _telling_how_to_go_on(run: RunFolder) -> Iterator[None]:
 def _finishing(request: Request, finished: Iterable[Record]) -> Trial | None:
     """Return the training that follows the search, None where it was done or no trial succeeded."""
     records = list(finished)
-    best = _best(records)
+    best = best_of(records)
     if best is None or any("finishes" in record for record in records):
         return None
-    number = max(map(_number, records)) + 1
+    number = max(map(number_of, records)) + 1
     return Trial(number, best["hyperparameters"], request.finish_epochs, finishes=best["trial"])
 
 
@@ -339,91 +303,6 @@ def _bring_back(search: Search, finished: Mapping[int, Record], proposed: Mappin
     return unfinished
 
 
-def _finish(run: RunFolder, records: Sequence[Record], bench: Bench | None = None) -> SweepResult:
-    """Write down what is not yet: the winner, then the report; drop the checkpoints."""
-    about, best = run.read_json("run.json"), _best(records)
-    metric, untrained = about["metric"], about["untrained"]
-    if best is None:
-        write_report(run, about, records, None, metric)
-        what = f"All {len(records)} trials" if len(records) > 1 else "The only trial"
-        raise ZooError(
-            f"{what} of '{about['model']}' failed, the last because {records[-1]['failure']}. Lower the learning "
-            f"rates, or look at the labels with 'zoo data show'. {run.path / 'report.html'} tells of each."
-        )
-    if not run.is_complete:
-        assert bench is not None
-        values, path = best["hyperparameters"], run.trials / f"{best['trial']}" / CHECKPOINT_FILE
-        checkpoint = read_checkpoint(path)
-        if checkpoint is None:  # lost in a power cut; the same training gives the same weights
-            bench.run(Trial(best["trial"], values, best["max_epochs"]), run.trials)
-            checkpoint = read_checkpoint(path)
-            assert checkpoint is not None
-        trainer = bench.trainer(values)
-        trainer.load(checkpoint.fit.weights)
-        run.save_model("winner.keras", trainer.model)
-        options = bench.options_with(values)
-        winner = {**best, "metric": metric, "untrained": untrained, "model": about["model"], "options": options}
-        run.write_json("winner.json", winner)
-    if not (run.path / "report.html").exists():
-        write_report(run, about, records, best, metric)
-    shutil.rmtree(run.trials, ignore_errors=True)
-    return SweepResult(
-        folder=run.path,
-        metric=metric,
-        score=best["score"],
-        untrained=untrained,
-        batch_size=best["batch_size"],
-        learning_rate=best["learning_rate"],
-        hyperparameters=best["hyperparameters"],
-        trials=records,
-    )
-
-
-def _best(records: Iterable[Record]) -> Record | None:
-    """Return the record with the highest score, of equal ones the first trial's, whatever the order they came in."""
-    completed = [record for record in records if record["status"] == "completed"]
-    return max(completed, key=lambda record: (record["score"], -record["trial"]), default=None)
-
-
-def _number(record: Record) -> int:
-    return record["trial"]
-
-
 def _drop_checkpoints(run: RunFolder, numbers: Iterable[int]) -> None:
     for number in numbers:
         shutil.rmtree(run.trials / f"{number}", ignore_errors=True)
-
-
-def _run_record(request: Request, bench: Bench, search: Search, flight: Overfit | None) -> dict[str, Any]:
-    """Return run.json: the request, and what it was resolved to."""
-    recipe, dataset, spec = asdict(bench.job.recipe), bench.dataset, bench.spec
-    bench.trainer({}).reset()
-    untrained = bench.learner.score(bench.trainer({}).outputs(bench.val.images), bench.val)
-    return {
-        "model": spec.name,
-        "task": spec.task,
-        "metric": bench.learner.metric,
-        "untrained": float(untrained),
-        "options": dict(bench.options),
-        "space": request.space.record(),
-        "trials": search.total_trials,
-        "recipe": {name: value for name, value in recipe.items() if name not in request.space.dimensions},
-        "seed": request.seed,
-        **({"loss": request.loss} if request.loss else {}),
-        "data": {
-            "location": request.data,
-            **({"extra": [Path(place).name for place in request.extra_data]} if request.extra_data else {}),
-            "name": dataset.name,
-            "format": dataset.format,
-            # Identities are nobody else's business.
-            "labels": [] if spec.task == FACE_RECOGNITION else list(dataset.labels),
-            "sha256": dataset.digest,
-            "limit": request.limit,
-            "train_pictures": len(bench.train),
-            "val_pictures": len(bench.val),
-            "skipped": [*dataset.skipped, *bench.train.skipped, *bench.val.skipped],
-        },
-        "versions": versions(),
-        "request": request.record(),
-        "overfit": flight.record() if flight is not None else None,
-    }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent.parent))
+sys.path[:0] = [str(HERE.parent.parent), str(HERE.parent)]
 
 from exports.browser import LOOPBACK, TIMEOUT_MS  # noqa: E402
 from exports.serve import CONTENT_TYPES, DEFAULT_CONTENT_TYPE, PAGES  # noqa: E402

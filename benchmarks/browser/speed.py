@@ -17,15 +17,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import shutil
 import statistics
 import sys
 import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +73,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="cold visits, and blocks of detections (default 7)")
     parser.add_argument("--detections", type=int, default=20, help="detections in a block (default 20)")
     arguments = parser.parse_args()
+    from conditions import conditions  # found beside, once serving was imported
+
     peer = peer_version()
     artifacts = arguments.artifacts or shipped()
     with tempfile.TemporaryDirectory(prefix="pocket-zoo-") as scratch:
@@ -84,22 +83,20 @@ def main() -> None:
         contenders += [Contender(f"TinyFaceDetector {px}", f"{PEER_PAGE}?input={px}", px) for px in PEER_INPUTS]
         rebuild_catalog(store)
         with Server(store) as server, in_background(server), launch() as browser:
-            conditions = measure(browser, server, contenders, arguments.rounds, arguments.detections)
+            seen = measure(browser, server, contenders, arguments.rounds, arguments.detections)
     reference = next(contender for contender in contenders if contender.name == REFERENCE)
     rows = [row(contender, reference) for contender in contenders]
     record = {
         "rows": rows,
         "conditions": {
-            "command": "python benchmarks/browser/speed.py",
-            "date": datetime.now(UTC).date().isoformat(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+            **conditions("python benchmarks/browser/speed.py"),
             "peer": peer,
             "tensorflow.js": WASM.name.removeprefix("tfjs-"),
             "backend": "wasm",
             "picture": f"{PICTURE}, 512x512, one face",
             "rounds": arguments.rounds,
             "detections per block": arguments.detections,
-            **conditions,
+            **seen,
         },
     }
     RESULTS.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import zoo
-from tuner import checkpoints, runs, search, sweep
+from tuner import checkpoints, outcome, runs, search, sweep
 from tuner.defaults import Space
 from tuner.runs import RunFolder
 from tuner.search import SweepResult
@@ -73,7 +73,7 @@ def dying_after(count: int, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(module, "write_atomically", mortal(module.write_atomically, torn_beside))
     patch.setattr(RunFolder, "append_json_line", mortal(RunFolder.append_json_line, torn_line))
     patch.setattr(RunFolder, "save_model", mortal(RunFolder.save_model))
-    patch.setattr(search, "write_report", mortal(search.write_report))
+    patch.setattr(outcome, "write_report", mortal(outcome.write_report))
     patch.setattr(search, "write_trial", mortal(search.write_trial))
     patch.setattr(search.shutil, "rmtree", mortal(shutil.rmtree))
 
