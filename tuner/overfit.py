@@ -24,7 +24,7 @@ from zoo._files import write_atomically
 from zoo._specs import FACE_RECOGNITION, GridHead
 
 PICTURES = 20
-BATCH_SIZE, LEARNING_RATE = 5, 3e-3
+BATCH_SIZE, LEARNING_RATE = 4, 5e-3
 ENOUGH_SCORE = 0.9
 FALLS_TO = 0.5
 """A loss that falls to this share of the first epoch's is learning."""
