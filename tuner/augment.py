@@ -24,8 +24,8 @@ from zoo._specs import ImageSpec
 
 BLUR_RADIUS_PX = (0.5, 1.5)
 DEGRADE_FACTOR = (1.5, 3.0)
-_PATCH = 4
-"""The mean brightness of a picture is taken over every fourth pixel of it."""
+LUMA = (0.299, 0.587, 0.114)
+"""What red, green and blue give to a picture's grey (ITU-R BT.601)."""
 
 
 @dataclass(frozen=True)
@@ -235,11 +235,13 @@ def _drawn(
     """Draw tiles onto an input of padding; each is averaged over the pixels it covers when it shrinks."""
     is_grey = inputs.channels == 1
     canvas = Image.new("L" if is_grey else "RGB", (inputs.width, inputs.height), _padding(inputs))
+    height, width = images.shape[1:3]
     for tile in tiles:
-        source = Image.fromarray(images[tile.row, ..., 0] if is_grey else images[tile.row])
         left, top, right, bottom = tile.place
         x_min, y_min, x_max, y_max = tile.window
-        window = (x_min * source.width, y_min * source.height, x_max * source.width, y_max * source.height)
+        window = (x_min * width, y_min * height, x_max * width, y_max * height)
+        kept = images[tile.row, : math.ceil(window[3])]
+        source = Image.fromarray(kept[..., 0] if is_grey else kept)
         size = (right - left, bottom - top)
         shrinks = window[2] - window[0] > size[0]  # then the mean of the covered pixels costs least and is as good
         filter = Image.Resampling.BOX if shrinks else Image.Resampling.BILINEAR
@@ -254,15 +256,9 @@ def _padding(inputs: ImageSpec) -> int | tuple[int, int, int]:
 
 def _labels(data: Decoded, tiles: list[Tile], inputs: ImageSpec) -> Labels:
     """Return the labels of all tiles together."""
-    moved = [
-        follow(
-            tile,
-            inputs,
-            Labels(data.boxes[tile.row], data.classes[tile.row], data.keypoints[tile.row], data.ignore[tile.row]),
-        )
-        for tile in tiles
-    ]
-    return Labels(*(np.concatenate(parts) for parts in zip(*moved, strict=True)))
+    rows = [tile.row for tile in tiles]
+    own = [Labels(data.boxes[row], data.classes[row], data.keypoints[row], data.ignore[row]) for row in rows]
+    return follow(tiles, inputs, own)
 
 
 def _turned(
@@ -286,18 +282,23 @@ def _softened(picture: Image.Image, augmentation: Augmentation, generator: np.ra
 
 
 def _toned(picture: Image.Image, augmentation: Augmentation, generator: np.random.Generator) -> Image.Image:
-    """Change saturation, then contrast, brightness and the channels' balance by one table of bytes."""
-    if picture.mode == "RGB":
-        is_grey = generator.random() < augmentation.grey
-        saturation = 0.0 if is_grey else 1 + generator.uniform(-2, 1) * augmentation.colour
-        if saturation != 1:
-            picture = Image.blend(picture.convert("L").convert("RGB"), picture, saturation)
-    if not augmentation.light and not augmentation.colour:
+    """Change saturation, contrast, brightness and the channels' balance, all by one linear map of the channels."""
+    if not (augmentation.light or augmentation.colour or augmentation.grey):
         return picture
     channels = len(picture.getbands())
-    gain = 1 + generator.uniform(-augmentation.light, augmentation.light)
-    shift = 255 * generator.uniform(-augmentation.light, augmentation.light)
-    balance = 1 + generator.uniform(-augmentation.colour / 4, augmentation.colour / 4, channels)
-    mean = np.asarray(picture)[::_PATCH, ::_PATCH].mean()
-    tones = ((np.arange(256) - mean) * gain + mean + shift) * balance[:, None]  # (channels, 256)
-    return picture.point(np.clip(tones.round(), 0, 255).astype(int).ravel().tolist())
+    colours = np.eye(channels)
+    if channels == len(LUMA):
+        is_grey = generator.random() < augmentation.grey
+        saturation = 0.0 if is_grey else 1 + generator.uniform(-2, 1) * augmentation.colour
+        colours = saturation * colours + (1 - saturation) * np.array(LUMA)
+    shifts = np.zeros(channels)
+    if augmentation.light or augmentation.colour:
+        gain = 1 + generator.uniform(-augmentation.light, augmentation.light)
+        shift = 255 * generator.uniform(-augmentation.light, augmentation.light)
+        balance = 1 + generator.uniform(-augmentation.colour / 4, augmentation.colour / 4, channels)
+        mean = np.mean(picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
+        colours = gain * balance[:, None] * colours
+        shifts = ((1 - gain) * mean + shift) * balance
+    if channels == len(LUMA):
+        return picture.convert("RGB", np.column_stack((colours, shifts)).ravel().tolist())
+    return picture.point((colours[0, 0] * np.arange(256) + shifts[0]).round().clip(0, 255).tolist())

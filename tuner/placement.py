@@ -6,6 +6,7 @@ cropping and mosaics are all tiles, so that one function moves the labels of all
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -105,31 +106,34 @@ def mosaic(
     return tiles
 
 
-def follow(tile: Tile, inputs: ImageSpec, labels: Labels) -> Labels:
-    """Return the labels of a tile's picture as they lie in the input, without the boxes that are not seen.
+def follow(tiles: Sequence[Tile], inputs: ImageSpec, labels: Sequence[Labels]) -> Labels:
+    """Return the labels of the tiles' pictures as they lie in the input, without the boxes that are not seen.
 
-    Boxes are clipped to the tile; of which too little is left, or that are too small, are to be ignored. Landmarks
+    Boxes are clipped to their tile; of which too little is left, or that are too small, are to be ignored. Landmarks
     outside the tile become unknown.
     """
-    if not len(labels.boxes):
-        return labels
+    boxes, classes, keypoints, ignore = (np.concatenate(parts) for parts in zip(*labels, strict=True))
+    if not len(boxes):
+        return Labels(boxes, classes, keypoints, ignore)
     sides = np.array([inputs.width, inputs.height], np.float64)
-    low, high = np.array(tile.window).reshape(2, 2)
-    start, stop = np.array(tile.place).reshape(2, 2) / sides
+    spans = np.array([tile.window + tile.place for tile in tiles], np.float64)
+    spans = spans.repeat([len(one.boxes) for one in labels], axis=0).reshape(-1, 4, 1, 2)
+    low, high, start, stop = spans[:, 0], spans[:, 1], spans[:, 2] / sides, spans[:, 3] / sides  # each (n, 1, 2)
     gain = (stop - start) / (high - low)
-    corners = (labels.boxes.reshape(-1, 2, 2) - low) * gain + start  # (n, 2, 2)
-    clipped = np.clip(corners, start, stop)
-    areas, visible = (np.prod(box[:, 1] - box[:, 0], axis=1) for box in (corners, clipped))
-    kept = np.flatnonzero(visible > 0)
-    points = (labels.keypoints[kept] - low) * gain + start
+    corners = (boxes.reshape(-1, 2, 2) - low) * gain + start  # (n, 2, 2)
+    clipped = corners.clip(start, stop)
+    points = (keypoints - low) * gain + start  # (n, k, 2)
     is_inside = ((points >= start) & (points <= stop)).all(axis=-1, keepdims=True)
-    is_small = ((clipped[kept, 1] - clipped[kept, 0]) * sides).max(axis=1, initial=0.0) < MIN_SIDE_PX
-    is_cut = visible[kept] < MIN_VISIBLE * areas[kept]
+    whole_sides, seen_sides = corners[:, 1] - corners[:, 0], clipped[:, 1] - clipped[:, 0]
+    areas, visible = whole_sides[:, 0] * whole_sides[:, 1], seen_sides[:, 0] * seen_sides[:, 1]
+    is_small = (seen_sides * sides).max(axis=1) < MIN_SIDE_PX
+    is_cut = visible < MIN_VISIBLE * areas
+    kept = visible > 0
     return Labels(
         clipped[kept].reshape(-1, 4).astype(np.float32),
-        labels.classes[kept],
-        np.where(is_inside, points, np.nan).astype(np.float32),
-        labels.ignore[kept] | is_small | is_cut,
+        classes[kept],
+        np.where(is_inside, points, np.nan)[kept].astype(np.float32),
+        (ignore | is_small | is_cut)[kept],
     )
 
 

@@ -168,7 +168,7 @@ def test_a_zoomed_picture_stays_inside(
     for axis in (0, 1):
         assert -1e-9 <= tile.window[axis] < tile.window[axis + 2] <= covers[axis] + 1e-9
     labels = Labels(box, np.zeros(1, int), box.reshape(1, 2, 2), np.zeros(1, bool))
-    moved = follow(tile, INPUTS, labels)
+    moved = follow([tile], INPUTS, [labels])
     assert (moved.boxes >= 0).all() and (moved.boxes <= 1).all()
     assert len(moved.boxes) == len(moved.classes) == len(moved.keypoints) == len(moved.ignore)
 
@@ -178,7 +178,7 @@ def test_what_is_cut_or_small_is_neither_hit_nor_miss() -> None:
     small = MIN_SIDE_PX / SIDE / 4
     boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.4, 0.1, 0.8, 0.3], [0.6, 0.6, 0.9, 0.9], [0.2, 0.2, 0.2 + small, 0.21]])
     labels = Labels(boxes, np.arange(4), boxes.reshape(4, 2, 2), np.zeros(4, bool))
-    moved = follow(tile, INPUTS, labels)
+    moved = follow([tile], INPUTS, [labels])
     assert moved.classes.tolist() == [0, 1, 3]  # the third is not seen
     assert moved.ignore.tolist() == [False, True, True]
     np.testing.assert_allclose(moved.boxes[1], [0.8, 0.2, 1.0, 0.6], atol=1e-6)

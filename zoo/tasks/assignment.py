@@ -56,29 +56,33 @@ def assign(
         np.full((num_anchors, k, 2), np.nan, np.float32),
         np.ones(num_anchors, np.float32),
     )
-    for box in boxes[ignore]:
-        targets.weights[_inside(grid.centres, box)] = 0.0
+    targets.weights[_inside(grid.centres, boxes[ignore]).any(axis=0)] = 0.0
 
     sides_px = (boxes[:, 2:] - boxes[:, :2]) * input_px
-    longer_px = np.maximum(sides_px.max(axis=1, initial=0.0), 1e-3)
+    order = np.argsort(-sides_px.prod(axis=1), kind="stable")  # the smallest comes last and wins
+    order = order[~ignore[order]]
+    if not len(order):
+        return targets
+    boxes, classes, sides_px = boxes[order], classes[order], sides_px[order]
+    longer_px = np.maximum(sides_px.max(axis=1), 1e-3)
     kinds = np.abs(np.log(longer_px[:, None] / grid.kind_sides_px)).argmin(axis=1)
-    for index in np.argsort(-sides_px.prod(axis=1), kind="stable"):  # the smallest comes last and wins
-        if ignore[index]:
-            continue
-        box = boxes[index]
-        of_kind = grid.kinds == kinds[index]
-        distance = (np.abs(grid.centres - (box[:2] + box[2:]) / 2) / grid.units).max(axis=1)
-        claimed = of_kind & (distance < CENTRE_RADIUS) & _inside(grid.centres, box)
-        if not claimed.any():
-            claimed = np.arange(num_anchors) == np.where(of_kind, distance, np.inf).argmin()
-        targets.class_targets[claimed] = 0.0
-        targets.class_targets[claimed, classes[index]] = 1.0
-        targets.boxes[claimed] = box
-        if k and keypoints.shape[1]:
-            targets.keypoints[claimed] = keypoints[index]
-        targets.weights[claimed] = 1.0
+    of_kind = grid.kinds == kinds[:, None]  # (n, num_anchors), as all that follow
+    middles = (boxes[:, :2] + boxes[:, 2:]) / 2
+    distance = (np.abs(grid.centres - middles[:, None]) / grid.units).max(axis=-1)
+    claimed = of_kind & (distance < CENTRE_RADIUS) & _inside(grid.centres, boxes)
+    holds_none = np.flatnonzero(~claimed.any(axis=1))
+    claimed[holds_none, np.where(of_kind, distance, np.inf)[holds_none].argmin(axis=1)] = True
+
+    learning = np.flatnonzero(claimed.any(axis=0))
+    winner = len(order) - 1 - claimed[::-1, learning].argmax(axis=0)  # the last of those that claim it
+    targets.class_targets[learning, classes[winner]] = 1.0
+    targets.boxes[learning] = boxes[winner]
+    if k and keypoints.shape[1]:
+        targets.keypoints[learning] = keypoints[order][winner]
+    targets.weights[learning] = 1.0
     return targets
 
 
-def _inside(points: np.ndarray, box: np.ndarray) -> np.ndarray:
-    return ((points >= box[:2]) & (points <= box[2:])).all(axis=1)
+def _inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return which points (p, 2) lie in which boxes (n, 4): (n, p)."""
+    return ((points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])).all(axis=-1)
