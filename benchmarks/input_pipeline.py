@@ -57,8 +57,8 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", default=["yunet_n_160", "yunet_n_320"])
     parser.add_argument("--augment", default="scenes", choices=AUGMENTATIONS)
     parser.add_argument("--batch-size", type=int, default=16)
-    parser.add_argument("--batches", type=int, default=25, help="steps of an epoch")
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--batches", type=int, default=15, help="steps of an epoch")
+    parser.add_argument("--rounds", type=int, default=15)
     arguments = parser.parse_args()
     rows = [measure(model, arguments) for model in arguments.models]
     record = {
