@@ -296,7 +296,7 @@ def _toned(picture: Image.Image, augmentation: Augmentation, generator: np.rando
         gain = 1 + generator.uniform(-augmentation.light, augmentation.light)
         shift = 255 * generator.uniform(-augmentation.light, augmentation.light)
         balance = 1 + generator.uniform(-augmentation.colour / 4, augmentation.colour / 4, channels)
-        mean = np.mean(picture.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
+        mean = np.asarray(picture.resize((1, 1), Image.Resampling.BOX)).mean()
         colours = gain * balance[:, None] * colours
         shifts = ((1 - gain) * mean + shift) * balance
     if channels == len(LUMA):
