@@ -2,6 +2,7 @@
 
     zoo run yunet_n_160 mobilefacenet_025_112 --data synthetic     # or any runs of yours
     python benchmarks/quantization.py runs/yunet_n_160/TIME runs/mobilefacenet_025_112/TIME
+    python benchmarks/quantization.py RUN=DATA RUN=DATA            # measured on data elsewhere than at the training
 
 For each run three contenders: the converter's uint8 with its own rounding, `--precision auto`, `--smallest`. All are
 measured on the run's validation pictures: output error (root mean square difference from float32, in units of each
@@ -32,8 +33,7 @@ RESULTS = Path(__file__).parent / "results"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", nargs="+", type=Path, metavar="RUN", help="finished runs")
-    parser.add_argument("--data", help="where their data is now, if it has moved")
+    parser.add_argument("runs", nargs="+", metavar="RUN[=DATA]", help="finished runs, and where their data is now")
     arguments = parser.parse_args()
     from zoo._cli import table
     from zoo._quiet import import_keras
@@ -41,10 +41,13 @@ def main() -> None:
     import_keras()
     from conditions import conditions
 
-    rows = [row for run in arguments.runs for row in compare(run, arguments.data)]
+    rows = []
+    for given in arguments.runs:
+        run, _, data = given.partition("=")
+        rows += compare(Path(run), data or None)
     record = {
         "rows": rows,
-        "conditions": conditions("python benchmarks/quantization.py RUN ..."),
+        "conditions": conditions("python benchmarks/quantization.py RUN=DATA ..."),
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "quantization.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
