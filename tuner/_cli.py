@@ -65,8 +65,8 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--augment",
         metavar="NAME",
-        help="how training pictures are changed: none, light, scenes (many objects), crowds (many small ones) or portraits (one); "
-        f"default {DEFAULT_AUGMENTATION}",
+        help="how training pictures are changed: none, light, scenes (many objects), crowds (many small ones) or "
+        f"portraits (one); default {DEFAULT_AUGMENTATION}",
     )
     parser.add_argument(
         "--finish-epochs",
