@@ -93,6 +93,18 @@ def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "rel
 
 @register_model(
     task=FACE_DETECTION,
+    inputs=ImageSpec(320, 320),
+    outputs=GridHead(strides=(8, 16, 32), keypoints=FACE_KEYPOINTS),
+    paper="doi:10.1007/s11633-023-1423-y",
+    max_bytes=300_000,
+)
+def yunet_xs_320(spec: ModelSpec, *, width: float = 0.75, activation: str = "relu") -> Any:
+    """Three quarters of YuNet-s at 320x320: crowds, in half the time of YuNet-n."""
+    return yunet(spec, S, width=width, activation=activation)
+
+
+@register_model(
+    task=FACE_DETECTION,
     inputs=ImageSpec(160, 160),
     outputs=GridHead(strides=(8, 16, 32), keypoints=FACE_KEYPOINTS),
     paper="doi:10.1007/s11633-023-1423-y",
