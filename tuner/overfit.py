@@ -21,10 +21,14 @@ from tuner.progress import Progress
 from tuner.recipe import Recipe, TrialFailed
 from tuner.trials import Bench
 from zoo._files import write_atomically
+from zoo._lazy import keras
 from zoo._specs import FACE_RECOGNITION, GridHead
 
 PICTURES = 20
-BATCH_SIZE, LEARNING_RATE = 4, 5e-3
+BATCH_SIZE = 5
+RELATIVE_STEP = 0.028
+"""The learning rate in units of the kernels' size. Narrow networks begin with larger kernels (Glorot) and must take
+larger steps to get as far; deep and wide ones tremble at those."""
 ENOUGH_SCORE = 0.9
 FALLS_TO = 0.5
 """A loss that falls to this share of the first epoch's is learning."""
@@ -75,9 +79,11 @@ def overfit(bench: Bench, *, quick: bool = False) -> Overfit:
     """
     pictures = bench.plain(chosen_rows(bench.train, bench.spec.task))
     epochs = QUICK_EPOCHS if quick else PATIENT_EPOCHS
+    trainer = bench.trainer({})
+    trainer.reset()  # an earlier training may have left it
     recipe = Recipe(
         batch_size=BATCH_SIZE,
-        learning_rate=LEARNING_RATE,
+        learning_rate=RELATIVE_STEP * kernel_rms(trainer.model),
         epochs=epochs,
         plateau_patience=25,
         stop_patience=epochs,
@@ -89,13 +95,19 @@ def overfit(bench: Bench, *, quick: bool = False) -> Overfit:
     metric, history, score, failure = bench.learner.metric, [], 0.0, ""
     with Progress(f"{bench.spec.name}: learning {len(pictures)} pictures by heart", unit="img") as progress:
         try:
-            fit = bench.trainer({}).fit(recipe, pictures, pictures, on_images=progress.advance)
+            fit = trainer.fit(recipe, pictures, pictures, on_images=progress.advance)
             history, score = fit.history, fit.best_score
         except TrialFailed as failed:
             failure = str(failed)
     learned = score >= ENOUGH_SCORE or (quick and history and _share(history) <= FALLS_TO)
     reason = "" if learned else _why_not(bench, pictures, history, score, failure)
     return Overfit(reason, metric, score, len(pictures), history)
+
+
+def kernel_rms(model: Any) -> float:
+    """Return the root mean square of all kernels' values together."""
+    kernels = [np.ravel(keras.ops.convert_to_numpy(it)) for it in model.trainable_variables if len(it.shape) > 1]
+    return float(np.sqrt(np.mean(np.square(np.concatenate(kernels)))))
 
 
 def chosen_rows(data: Decoded, task: str) -> np.ndarray:
