@@ -23,6 +23,7 @@ TOLERANCE_POINTS = 0.3
 
 
 def _publish(arguments: argparse.Namespace) -> None:
+    check_store(arguments.store)
     from exports.card import CARD_FILE
     from exports.publish import publish
     from exports.run import published_row
@@ -38,6 +39,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     groups = [{**row, "damage": f"{100 * row['damage']:.3f} %"} for row in done.quantization]
     text = (
         f"{table(groups)}\n\n{table([published_row(done)])}\n\n"
+        f"verified: {done.verification.summary()}\n"
         f"artifact: {done.place}\ncard:     {done.place}/{CARD_FILE}\nnext:     zoo serve {arguments.store}"
     )
     emit(arguments, done.record(), text)
@@ -119,6 +121,17 @@ def _serve(arguments: argparse.Namespace) -> None:
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
             server.serve_forever()
+
+
+def points(text: str) -> float:
+    """Read what a metric may lose, of 100, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 100:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of points from 0 to below 100")
+    return value
 
 
 def port(text: str) -> int:
@@ -219,11 +232,13 @@ def _add_precision_option(parser: argparse.ArgumentParser) -> None:
         "--precision", choices=PRECISIONS, default="auto", help="of kernels; auto (default) measures what each needs"
     )
     parser.add_argument(
-        "--smallest", action="store_true", help="fewest levels that keep the metric: smallest with gzip"
+        "--smallest",
+        action="store_true",
+        help="fewest levels that keep the metric: the fewest bytes with gzip, perhaps a few more without",
     )
     parser.add_argument(
         "--tolerance",
-        type=float,
+        type=points,
         default=TOLERANCE_POINTS,
         metavar="POINTS",
         help="what auto and --smallest may take from the metric, of 100 (default %(default)s)",

@@ -10,6 +10,8 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from tuner._options import add_format_option, add_strict_option
 from zoo._cli import add_command, emit, positive, table
@@ -27,7 +29,7 @@ def find_target(text: str, allowed: str = TARGETS) -> Path:
 
     Raises: ZooError when it is neither, saying what is `allowed`.
     """
-    path = Path(text)
+    path = Path(url2pathname(urlsplit(text).path)) if text.startswith("file://") else Path(text)
     if path.exists():
         return path
     source = default_source()
@@ -46,16 +48,16 @@ def _verify(arguments: argparse.Namespace) -> None:
         {
             "runtime": name,
             "largest difference": "not a number" if difference is None else f"{difference:.1e}",
-            "finds off by": _pixels(done.distances_px, name),
+            **({"finds off by": _pixels(done.distances_px, name)} if done.distances_px else {}),
             "ms": f"{done.milliseconds[name]:.1f}" if name in done.milliseconds else "-",
         }
         for name, difference in done.differences.items()
     ]
     verdict = "verified" if done.passed else "FAILED"
-    text = (
-        f"{table(rows)}\n\n{verdict}: relative differences, at most {TOLERANCE:g} allowed; finds, at most "
-        f"{BOX_TOLERANCE_PX:g} px"
-    )
+    allowed = f"relative differences, at most {TOLERANCE:g} allowed"
+    if done.distances_px:
+        allowed += f"; finds, at most {BOX_TOLERANCE_PX:g} px"
+    text = f"{table(rows)}\n\n{verdict}: {allowed}"
     emit(arguments, done.record(), text)
     if not done.passed:
         raise BadArtifact(

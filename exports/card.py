@@ -170,7 +170,9 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
     loaded, record, winner = subject.findings.loaded, subject.run.record(), subject.run.winner()
     spec, data = loaded.spec, record["data"]
     trials = subject.run.read_json_lines("trials.jsonl")
-    hours = sum(trial.get("seconds", 0.0) for trial in trials) / 3600
+    seconds = sum(trial.get("seconds", 0.0) for trial in trials)
+
+    others = {entry.name for entry in siblings} - {spec.name}
 
     def picture(name: str, says: str) -> list[str]:
         return [f"![{says}]({PICTURES}/{name}.png)", ""] if name in pictures else []
@@ -204,7 +206,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "The first row is measured on the published weights, the second before they were rounded.",
         "",
         *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
-        *picture("siblings", f"{subject.after.name} against bytes, among {len(siblings) + 1} published models"),
+        *picture("siblings", f"{subject.after.name} against bytes, beside {len(others)} other published models"),
         *picture("samples", "What it finds in generated pictures"),
         "## What it was trained on",
         "",
@@ -223,7 +225,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "```",
         "",
         f"The winner: {hyperparameters or 'no hyperparameters are known'}; epoch {winner['best_epoch']}, seed "
-        f"{record['seed']}; {len(trials)} trainings in {hours:.2f} hours. Versions: "
+        f"{record['seed']}; {len(trials)} training{'' if len(trials) == 1 else 's'} in {_duration(seconds)}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in record["versions"].items())
         + ".",
         "",
@@ -242,8 +244,10 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "```",
         "",
         "```python",
-        f'network = zoo.load("{spec.name}")  # a Keras model with these weights',
+        f'network = zoo.load("{spec.name}", store=STORE)  # a Keras model with these weights',
         "```",
+        "",
+        "Both mean the newest version. This one is named as the folder that holds this card: `NAME@VERSION` loads it.",
         "",
         "## Where it ends",
         "",
@@ -255,6 +259,10 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
 
 def _markdown(rows: Sequence[Mapping[str, Any]]) -> str:
     return table(rows, format="github")
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 3600:.2f} hours"
 
 
 def _count(number: int | None) -> str:

@@ -56,6 +56,8 @@ def import_layers_model(
     architecture or option that does not exist, BadArtifact for files that are torn or do not fit the architecture;
     nothing is written then.
     """
+    if not folder.is_dir():
+        raise ZooError(f"There is no folder {folder}. Name the one that holds the model.json which a page saved.")
     document, weights = read_layers_model(folder)
     about = _about(document, folder)
     name = model or about.get("architecture")

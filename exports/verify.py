@@ -75,6 +75,13 @@ class Verification:
         """None also where TF.js did not run."""
         return _largest([value for name, value in self.differences.items() if name != "keras"])
 
+    def summary(self) -> str:
+        """Return where the artifact was replayed and how far off it was at most."""
+        where = [name for name in self.differences if name != "keras"]
+        if not where:
+            return "in Keras alone, not in TF.js"
+        return f"{', '.join(where)}; relative differences up to {_text(self.largest_tfjs_difference)}"
+
     def record(self) -> dict[str, Any]:
         """Return plain values for JSON."""
         return {

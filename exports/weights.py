@@ -78,7 +78,10 @@ def read_weights(
         count = math.prod(shape)
         end, values = offset + count * stored_type.itemsize, values + count
         if end > len(content):
-            raise BadArtifact(f"The weights of {folder} end after {len(content):,} bytes, inside {shown(name)}.")
+            raise BadArtifact(
+                f"The weights of {folder} end after {len(content):,} bytes, inside {shown(name)}. Download or "
+                f"save the model again."
+            )
         if values > MAX_VALUES:
             raise BadArtifact(f"The weights of {folder} are more than {MAX_VALUES:,} numbers. Do not use them.")
         stored = np.frombuffer(content, stored_type.newbyteorder("<"), count, offset).reshape(shape)

@@ -52,6 +52,30 @@ def test_find_prints_json(artifact: Path, store: Path, capfd: pytest.CaptureFixt
     assert store / record["path"] == artifact
 
 
+@pytest.mark.parametrize(
+    ("words", "there"),
+    [
+        (["--max-bytes", "5"], "the smallest has"),
+        (["--min-metric", "1", "--task", "face-detection"], "the best has ap50 0."),
+        (["--name", "nosuch"], "there is: "),
+    ],
+)
+def test_find_says_what_there_is_when_nothing_fits(
+    words: list[str], there: str, artifact: Path, store: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    code, text, _ = zoo(capfd, "find", *words, "--store", store)
+    assert code == 0
+    assert "No published model fits" in text
+    assert there in text
+    assert artifact.parent.name in text
+
+
+def test_verify_takes_a_place_as_find_prints_it_for_a_url(artifact: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    code, text, _ = zoo(capfd, "verify", artifact.as_uri(), "--json")
+    assert code == 0
+    assert json.loads(text)["passed"]
+
+
 def test_verify_prints_the_largest_difference(artifact: Path, capfd: pytest.CaptureFixture[str]) -> None:
     code, text, _ = zoo(capfd, "verify", artifact, "--json")
     assert code == 0
@@ -208,6 +232,9 @@ def test_measures_that_cannot_be_are_one_sentence(
         (["sweep", "dense4_cls_64", "--option", "width=4"], "its budget is 200,000"),
         (["sweep", "dense4_cls_64", "--trials", "0"], "'0' is not a whole number above 0"),
         (["publish", "no/such/run"], "There is no run folder"),
+        (["publish", "no/such/run", "--store", "foo://x"], "foo://x"),
+        (["publish", "no/such/run", "--tolerance", "-1"], "'-1' is not a number of points from 0 to below 100"),
+        (["import", "no/such/download"], "There is no folder no/such/download. Name the one that holds the model.json"),
         (
             ["verify", "no/such/artifact"],
             "There is no no/such/artifact. Give a published artifact's folder or NAME@VERSION",

@@ -180,7 +180,7 @@ def _find(arguments: argparse.Namespace) -> None:
             "version": entry.version,
             "task": entry.task,
             "bytes": entry.bytes,
-            "metric": f"{entry.metric} {entry.score:.3f} on {entry.metric_data}",
+            "metric": f"{entry.metric} {entry.score:.4f} on {entry.metric_data}",
             "path": str(entry.folder),
         }
         for entry in entries
@@ -188,8 +188,26 @@ def _find(arguments: argparse.Namespace) -> None:
     emit(
         arguments,
         [{**entry.record(), "folder": str(entry.folder)} for entry in entries],
-        table(rows) if rows else "No published model fits.",
+        table(rows) if rows else _nothing_fits(arguments),
     )
+
+
+def _nothing_fits(arguments: argparse.Namespace) -> str:
+    """Return why nothing was found: what the filters leave out is told, so that one knows which to relax."""
+    from zoo.catalog import default_source, find
+
+    source = arguments.store or default_source()
+    alike = find(task=arguments.task, name=arguments.name, store=source)
+    if not alike:
+        published = find(store=source)
+        there = ", ".join(sorted({entry.name for entry in published})) or "nothing"
+        return f"No published model fits; in {source} there is: {there}."
+    smallest = min(alike, key=lambda entry: entry.bytes)
+    text = f"No published model fits. Of the {len(alike)} in {source} the smallest has {smallest.bytes:,} bytes"
+    if len({entry.metric for entry in alike}) > 1:  # scores of different tasks do not compare
+        return f"{text} ({smallest.name})."
+    best = max(alike, key=lambda entry: entry.score or 0)
+    return f"{text} ({smallest.name}); the best has {best.metric} {best.score:.4f} ({best.name})."
 
 
 def _parser() -> argparse.ArgumentParser:

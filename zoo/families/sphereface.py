@@ -1,6 +1,6 @@
 """SphereFace: face embeddings from residual units of plain 3x3 convolutions.
 
-Paper: Liu et al., arXiv:1704.08063 (table 2; 20 and more layers). Reference implementation: github.com/wy1iu/sphereface.
+Paper: Liu et al., arXiv:1704.08063, table 2. Reference implementation: github.com/wy1iu/sphereface.
 Plain convolutions keep a processor busier than depthwise ones, so such a network learns more per minute of training.
 What we changed: a quarter to half of the filters of the first stage and fewer towards the last, where the bytes are;
 batch normalisation, for training without warm-up of weeks; ReLU in place of PReLU; and in place of the dense layer over
