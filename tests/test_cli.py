@@ -57,7 +57,7 @@ def test_find_prints_json(artifact: Path, store: Path, capfd: pytest.CaptureFixt
     [
         (["--max-bytes", "5"], "the smallest has"),
         (["--min-metric", "1", "--task", "face-detection"], "the best has ap50 0."),
-        (["--name", "nosuch"], "there is: "),
+        (["--task", "face-gate"], "there is: "),
     ],
 )
 def test_find_says_what_there_is_when_nothing_fits(
