@@ -282,17 +282,3 @@ def _entry(store: Location, place: Place, path: str) -> Entry:
         manifest_sha256=hashlib.sha256(content).hexdigest(),
         store=store,
     )
-
-
-def check_against_catalog(folder: Path) -> None:
-    """Raise BadArtifact when a store's catalogue knows this artifact by another manifest; without one, do nothing."""
-    store = folder.resolve().parent.parent
-    if not (store / CATALOG_FILE).is_file():
-        return
-    digest = hashlib.sha256((folder / MANIFEST_FILE).read_bytes()).hexdigest()
-    for entry in open_catalog(store).entries:
-        if (store / entry.path).resolve() == folder.resolve() and entry.manifest_sha256 != digest:
-            raise BadArtifact(
-                f"The manifest of {folder} was changed after publishing: its SHA-256 differs from the catalogue's. "
-                f"Do not use it; publish again."
-            )

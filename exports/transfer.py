@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from exports.documents import path_inside
-from exports.manifest import MANIFEST_FILE, parse_manifest
+from exports.manifest import MANIFEST_FILE, check_unchanged, parse_manifest
 from exports.store import commit, staging
 from tuner.data import cache_folder
 from tuner.progress import Progress
@@ -49,11 +49,7 @@ def cached(reference: str, source: Location) -> tuple[Path, Entry]:
 def _fetch(entry: Entry, place: Place, folder: Path) -> dict[str, Any]:
     where = place.at(entry.path)
     content = _read(place, f"{entry.path}/{MANIFEST_FILE}", where)
-    if hashlib.sha256(content).hexdigest() != entry.manifest_sha256:
-        raise BadArtifact(
-            f"The manifest of {where} was changed after publishing: its SHA-256 differs from the catalogue's. Do not "
-            f"use it; publish again."
-        )
+    check_unchanged(content, entry.manifest_sha256, where)
     manifest = parse_manifest(content, place.at(f"{entry.path}/{MANIFEST_FILE}"))
     if (manifest["name"], manifest["version"]) != (entry.name, entry.version):
         raise BadArtifact(f"The manifest of {where} is of another model than the catalogue says. Do not use it.")

@@ -7,6 +7,7 @@ import json
 import multiprocessing
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,12 @@ from _stores import put, put_several
 
 import zoo
 from exports.doctor import examine
+from exports.load import load_target
 from exports.manifest import read_manifest
 from exports.publish import publish
-from exports.store import check_against_catalog, rebuild_catalog, staging
+from exports.store import rebuild_catalog, staging
+from exports.transfer import transfer
+from exports.verify import verify
 from zoo.catalog import CATALOG_FILE, find, read_catalog
 
 KILLS, VERSIONS_EACH = 30, 5
@@ -68,14 +72,21 @@ def test_an_older_version_is_found_when_the_newest_does_not_fit(artifact: Path, 
     assert (fitting.folder / "model.json").is_file()
 
 
-def test_a_manifest_changed_after_publishing_is_noticed(own_store: Path) -> None:
+def test_a_manifest_changed_after_publishing_is_noticed_by_every_way_in(own_store: Path, tmp_path: Path) -> None:
     [entry] = read_catalog(own_store)
-    check_against_catalog(entry.folder)
+    load_target(entry.folder)
     manifest = json.loads((entry.folder / "manifest.json").read_text())
     manifest["decode"]["score_threshold"] = 0.95
     (entry.folder / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(zoo.BadArtifact, match="differs from the catalogue's"):
-        check_against_catalog(entry.folder)
+    ways: list[Callable[[], Any]] = [
+        lambda: zoo.load(f"{entry.name}@{entry.version}", store=own_store),
+        lambda: load_target(entry.folder),
+        lambda: verify(entry.folder, None),
+        lambda: transfer(entry.name, own_store, tmp_path / "mine"),
+    ]
+    for way in ways:
+        with pytest.raises(zoo.BadArtifact, match="its SHA-256 differs from the catalogue's"):
+            way()
 
 
 def test_the_same_version_again_changes_nothing(artifact: Path, own_store: Path) -> None:
