@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -186,8 +187,10 @@ def find(
         check_task(task)
     if order_by not in ORDERS:
         raise unknown("order", order_by, ORDERS, f"Models are ordered by: {', '.join(ORDERS)}.")
-    if min_metric is not None and not 0 <= min_metric <= 1:
-        raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric:g}. Write 0.9 for 90 %.")
+    if max_bytes is not None and not (_is_number(max_bytes) and max_bytes > 0):
+        raise ZooError(f"max_bytes is a number of bytes above 0, got {max_bytes!r}. Write 200_000 for 200 kB.")
+    if min_metric is not None and not (_is_number(min_metric) and 0 <= min_metric <= 1):
+        raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric!r}. Write 0.9 for 90 %.")
     place = store if store is not None else default_source()
     document = _read(place)
     newest: dict[str, Mapping[str, Any]] = {}
@@ -208,6 +211,10 @@ def find(
     if order_by == "created":
         return sorted(found, key=lambda entry: entry.created, reverse=True)
     return found if order_by == "metric" else sorted(found, key=lambda entry: getattr(entry, order_by))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _score(score: float | None) -> float:

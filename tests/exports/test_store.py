@@ -22,7 +22,7 @@ from exports.publish import publish
 from exports.store import rebuild_catalog, staging
 from exports.transfer import transfer
 from exports.verify import verify
-from zoo.catalog import CATALOG_FILE, find, read_catalog
+from zoo.catalog import CATALOG_FILE, SHIPPED, find, read_catalog
 
 KILLS, VERSIONS_EACH = 30, 5
 
@@ -61,6 +61,24 @@ def test_find_filters_and_takes_the_newest(artifact: Path, own_store: Path) -> N
     assert [entry.name for entry in find(name="another", store=own_store)] == ["another"]
     with pytest.raises(zoo.UnknownName, match="published: another, yunet_n_160"):
         find(name="nobody", store=own_store)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"max_bytes": "200kB"}, "max_bytes is a number of bytes above 0, got '200kB'"),
+        ({"max_bytes": -1}, "max_bytes is a number of bytes above 0, got -1"),
+        ({"max_bytes": True}, "max_bytes is a number of bytes above 0, got True"),
+        ({"min_metric": "x"}, "min_metric is a share from 0 to 1, got 'x'"),
+        ({"min_metric": float("nan")}, "min_metric is a share from 0 to 1, got nan"),
+        ({"order_by": 7}, "Unknown order '7'"),
+        ({"task": 7}, "Unknown task '7'"),
+    ],
+)
+def test_an_argument_that_makes_no_sense_is_a_sentence(arguments: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(zoo.ZooError) as refusal:
+        find(**arguments, store=SHIPPED)
+    assert str(refusal.value).startswith(sentence)
 
 
 def test_an_older_version_is_found_when_the_newest_does_not_fit(artifact: Path, own_store: Path) -> None:
