@@ -138,6 +138,8 @@ def _read(store: Location) -> dict[str, Any]:
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
             f"name another store with --store or {STORE_VARIABLE}."
         ) from error
+    except ZooError:  # the store does not answer, which says nothing about its catalogue
+        raise
     except (ValueError, RecursionError) as error:
         raise BadArtifact(
             f"{path} is not readable JSON ({error}). The next publish into this store rebuilds it, and so does "
