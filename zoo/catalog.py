@@ -75,16 +75,19 @@ class Catalog:
 
     entries: Sequence[Entry]
     aliases: Aliases
+    store: Location
 
     def resolve(self, reference: str) -> Entry:
         """Return the entry that `name`, `name@latest`, `name@alias` or `name@version` means.
 
-        Raises: UnknownName when nothing is published under it.
+        Raises: UnknownName when nothing is published under it, ZooError for `name@` with nothing behind.
         """
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
+        if at and not wanted:
+            raise ZooError(f"'{reference}' names no version. Write {name}, {name}@VERSION or {name}@ALIAS.")
         versions = [entry for entry in self.entries if entry.name == name]
         if not versions:
-            raise _unpublished(name, [entry.name for entry in self.entries])
+            raise _unpublished(name, [entry.name for entry in self.entries], self.store)
         wanted = wanted or LATEST
         aliases = self.aliases.get(name, {})
         version = aliases.get(wanted, wanted)
@@ -94,7 +97,7 @@ class Catalog:
             if entry.version == version:
                 return entry
         known = (LATEST, *aliases, *(entry.version for entry in versions))
-        raise unknown(f"version of '{name}'", wanted, known, f"It has: {', '.join(known)}.")
+        raise unknown("version or alias", wanted, known, f"'{name}' in {self.store} has: {', '.join(known)}.")
 
 
 def default_store() -> Location:
@@ -124,7 +127,7 @@ def open_catalog(store: Location) -> Catalog:
     with _understood(store):
         entries = [_entry(row, store) for row in document["models"]]
         aliases = {name: {**found} for name, found in document.get("aliases", {}).items()}
-    return Catalog(entries, aliases)
+    return Catalog(entries, aliases, store)
 
 
 def _read(store: Location) -> dict[str, Any]:
@@ -207,7 +210,7 @@ def find(
             if fits and (row["name"] not in newest or row["created"] > newest[row["name"]]["created"]):
                 newest[row["name"]] = row
         if name is not None and not newest and all(row["name"] != name for row in document["models"]):
-            raise _unpublished(name, [row["name"] for row in document["models"]])
+            raise _unpublished(name, [row["name"] for row in document["models"]], place)
         entries = [_entry(row, place) for row in newest.values()]
     found = sorted(entries, key=lambda entry: (-_score(entry.score), entry.bytes, entry.name))
     if order_by == "created":
@@ -223,6 +226,6 @@ def _score(score: float | None) -> float:
     return -1.0 if score is None else score  # undefined, such as without any labelled object
 
 
-def _unpublished(name: str, names: Iterable[str]) -> UnknownName:
+def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
     published = ", ".join(sorted(set(names))) or "nothing"
-    return UnknownName(f"No model '{name}' is published here; published: {published}.")
+    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.")

@@ -73,6 +73,7 @@ def test_find_filters_and_takes_the_newest(artifact: Path, own_store: Path) -> N
         ({"min_metric": float("nan")}, "min_metric is a share from 0 to 1, got nan"),
         ({"order_by": 7}, "Unknown order '7'"),
         ({"task": 7}, "Unknown task '7'"),
+        ({"name": "nobody"}, f"No model 'nobody' is published in {SHIPPED}; published: gate_64"),
     ],
 )
 def test_an_argument_that_makes_no_sense_is_a_sentence(arguments: dict[str, Any], sentence: str) -> None:
