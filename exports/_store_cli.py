@@ -38,10 +38,11 @@ def _doctor(arguments: argparse.Namespace) -> None:
     from exports.doctor import examine
 
     found = examine(arguments.store, clean=not arguments.dry_run)
-    mended = "cleaned" if found.cleaned else "to be cleaned"
-    lines = [f"{found.artifacts} artifacts are whole, {len(found.damaged)} faults"]
-    lines += [f"damaged: {sentence}" for sentence in found.damaged]
-    lines += [f"{mended}: {sentence}" for sentence in (*found.leftovers, *found.catalogue)]
+    kinds = {"damaged": found.damaged, "left over": found.leftovers, "catalogue": found.catalogue}
+    faults = sum(map(len, kinds.values()))
+    whole = f"{found.artifacts} artifact{' is' if found.artifacts == 1 else 's are'} whole"
+    lines = [f"{faults} fault{'' if faults == 1 else 's'}; {whole}" if faults else f"{whole}, and so is the catalogue"]
+    lines += [f"{kind}: {sentence}" for kind, sentences in kinds.items() for sentence in sentences]
     emit(arguments, found.record(), "\n".join(lines))
     if not found.is_healthy:
         raise BadArtifact(

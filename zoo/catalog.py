@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from numbers import Real
@@ -21,6 +22,7 @@ from zoo._specs import check_task
 
 CATALOG_FILE = "catalog.json"
 CATALOG_SCHEMA = "pocket-zoo/catalog/1"
+NEWER_SCHEMA = re.compile(r"pocket-zoo/catalog/(?!1$)[1-9][0-9]*")
 STORE_VARIABLE = "POCKET_ZOO_STORE"
 DEFAULT_STORE = "store"
 SHIPPED = Path(__file__).parent.parent / "exports" / "published"
@@ -30,6 +32,14 @@ LATEST = "latest"
 
 ORDERS = ("metric", "bytes", "created", "name")
 """What found models can be ordered by: best metric, fewest bytes, newest, or name."""
+
+
+class NoCatalog(ZooError):
+    """A place without a catalogue."""
+
+
+class NewerCatalog(BadArtifact):
+    """A catalogue that a later version wrote; this one must not write over it."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +140,28 @@ def open_catalog(store: Location) -> Catalog:
     return Catalog(entries, aliases, store)
 
 
+def readable_entries(store: Location) -> dict[str, Entry]:
+    """Return what can be read of a catalogue, entries by path; nothing where it is missing or torn.
+
+    Raises NewerCatalog for one that a later version wrote, ZooError when the store does not answer.
+    """
+    try:
+        rows = _read(store).get("models")
+    except NewerCatalog:
+        raise
+    except (BadArtifact, NoCatalog):
+        return {}
+    found = {}
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            entry = _entry(row, store)
+        except (AttributeError, KeyError, TypeError, BadArtifact):
+            continue  # it is derived again from its manifest
+        if all(isinstance(text, str) for text in (entry.name, entry.version, entry.created, entry.manifest_sha256)):
+            found[entry.path] = entry
+    return found
+
+
 def _read(store: Location) -> dict[str, Any]:
     """Return the catalogue as it is written."""
     place = open_place(store)
@@ -137,7 +169,7 @@ def _read(store: Location) -> dict[str, Any]:
     try:
         document = json.loads(place.read(CATALOG_FILE))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ZooError(
+        raise NoCatalog(
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
             f"name another store with --store or {STORE_VARIABLE}."
         ) from error
@@ -150,7 +182,8 @@ def _read(store: Location) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("schema") != CATALOG_SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
-        raise BadArtifact(f"{path} has schema {found!r}; this version reads '{CATALOG_SCHEMA}'. Update pocket-zoo.")
+        kind = NewerCatalog if isinstance(found, str) and NEWER_SCHEMA.fullmatch(found) else BadArtifact
+        raise kind(f"{path} has schema {found!r}; this version reads '{CATALOG_SCHEMA}'. Update pocket-zoo.")
     return document
 
 

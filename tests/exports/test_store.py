@@ -135,7 +135,7 @@ def test_killed_at_any_moment_the_store_is_whole(artifact: Path, tmp_path: Path)
         left_over += len(list(store.glob(".part-*")))
         told = examine(store, clean=False)
         assert told.damaged == []
-        assert examine(store).cleaned
+        examine(store)
         assert not list(store.glob(".part-*"))
         after = examine(store, clean=False)
         assert (after.leftovers, after.catalogue) == ([], [])
