@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from exports.manifest import MANIFEST_FILE, parse_manifest
-from zoo._errors import BadArtifact, ZooError
+from zoo._errors import BadArtifact, ZooError, unknown
 from zoo._files import sync_folder
 from zoo._places import Folder, Location, Place, is_url, open_place
 from zoo.catalog import CATALOG_FILE, CATALOG_SCHEMA, LATEST, Aliases, Entry, open_catalog, readable_entries
@@ -103,8 +103,8 @@ def commit(staged: Path, store: Location, manifest: Mapping[str, Any]) -> Locati
 
     The same version published again is left as it is: versions never change.
     """
-    check_name(manifest["name"], "model")
-    check_name(manifest["version"], "version")
+    check_name(manifest["name"], "a model")
+    check_name(manifest["version"], "a version")
     path = f"{manifest['name']}/{manifest['version']}"
     if is_url(store):
         _upload(staged, open_place(store), path)
@@ -138,35 +138,38 @@ def _upload(staged: Path, place: Place, path: str) -> None:
 
 
 def check_name(name: str, what: str) -> None:
-    """Raise ZooError unless a name can be part of a path and of a URL."""
+    """Raise ZooError unless a name can be part of a path and of a URL; `what` has its article."""
     if not NAME.fullmatch(name):
         raise ZooError(
-            f"'{name}' cannot be the name of a {what}: letters, digits, '-', '_' and '.' are allowed, beginning with a "
+            f"'{name}' cannot be the name of {what}: letters, digits, '-', '_' and '.' are allowed, beginning with a "
             f"letter or digit, at most 80."
         )
 
 
-def set_alias(store: Location, model: str, alias: str, version: str | None) -> None:
-    """Let `model@alias` mean a version from now on, or nothing when that is None.
+def set_alias(store: Location, model: str, alias: str, version: str | None, option: str = STORE_OPTION) -> str | None:
+    """Let `model@alias` mean a version from now on, or nothing when that is None; return the version it meant before.
 
-    Raises: UnknownName for a model or version that is not published, ZooError for a name that cannot be an alias.
+    Raises: UnknownName for a model, version or alias that is not there, ZooError for a name that cannot be an alias or
+    a store that cannot be written; `option` names another.
     """
-    check_name(alias, "alias")
+    check_name(alias, "an alias")
     if alias == LATEST:
         raise ZooError(f"The alias '{LATEST}' always means the newest version. Choose another, such as stable.")
     place = open_place(store)
-    with _turn(store):
+    with _turn(store, f"Name another with {option}."):
         catalog = open_catalog(store)
         entry = catalog.resolve(model if version is None else f"{model}@{version}")
         if any(one.name == model and one.version == alias for one in catalog.entries):
             raise ZooError(f"'{alias}' is a version of '{model}' and cannot be an alias too. Choose another.")
         aliases = dict(_read_aliases(place, model))
-        if version is None:
-            aliases.pop(alias, None)
-        else:
+        before = aliases.pop(alias, None)
+        if version is not None:
             aliases[alias] = entry.version
+        elif before is None:
+            raise unknown("alias", alias, aliases, f"Aliases of '{model}' are: {', '.join(aliases) or 'none'}.")
         place.write(f"{model}/{ALIASES_FILE}", json.dumps(aliases, indent=1).encode())
     update_catalog(store)
+    return before
 
 
 def update_catalog(store: Location) -> list[str]:

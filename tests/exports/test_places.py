@@ -113,7 +113,7 @@ def test_aliases_move_and_are_resolved(artifact: Path, place: Location) -> None:
 @pytest.mark.parametrize(
     ("alias", "version", "message"),
     [
-        ("../up", "20260101-00000000", "cannot be the name of a alias"),
+        ("../up", "20260101-00000000", "cannot be the name of an alias"),
         ("latest", "20260101-00000000", "always means the newest"),
         ("20260101-00000000", "20260101-00000000", "is a version of"),
         ("stable", "20990101-00000000", "Unknown version or alias '20990101-00000000'"),
