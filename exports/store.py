@@ -42,10 +42,11 @@ LOOKS = 20
 
 
 @contextlib.contextmanager
-def staging(store: Location) -> Iterator[Path]:
+def staging(store: Location, option: str = STORE_OPTION) -> Iterator[Path]:
     """Give a scratch folder, inside `store` where that is a folder, removed afterwards whatever happens.
 
-    Raises ZooError when the store cannot be written, NewerCatalog when a later version keeps it.
+    `option` is what a user names another store with. Raises ZooError when the store cannot be written, NewerCatalog
+    when a later version keeps it.
     """
     try:
         readable_entries(store)
@@ -57,7 +58,7 @@ def staging(store: Location) -> Iterator[Path]:
             folder.chmod(0o755)  # mkdtemp's 0700 would hide the artifact from a web server
         held = _hold(folder)
     except OSError as error:
-        raise _unwritable(store, error, f"Name another with {STORE_OPTION}.") from error
+        raise _unwritable(store, error, f"Name another with {option}.") from error
     try:
         yield folder
     except OSError as error:

@@ -109,6 +109,11 @@ class Catalog:
         known = (LATEST, *aliases, *(entry.version for entry in versions))
         raise unknown("version or alias", wanted, known, f"'{name}' in {self.store} has: {', '.join(known)}.")
 
+    def alias(self, reference: str) -> str | None:
+        """Return the alias that a reference names its version by, if it does."""
+        name, _, wanted = reference.partition("@")
+        return wanted if wanted in self.aliases.get(name, {}) else None
+
 
 def default_store() -> Location:
     """Return the store used when none is named: the environment variable POCKET_ZOO_STORE, else ./store."""
