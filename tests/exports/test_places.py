@@ -282,6 +282,6 @@ def test_a_url_that_cannot_be_opened_is_a_sentence(s3: str, tmp_path: Path, monk
         update_catalog("s3://no-such-bucket/models")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(zoo.ZooError, match="^s3://models/x does not answer"):
+    with pytest.raises(zoo.ZooError, match=r"^s3://models/x does not answer"):
         find(store="s3://models/x")
     s3fs.S3FileSystem.clear_instance_cache()
