@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -36,6 +37,8 @@ from zoo.catalog import CATALOG_FILE, Aliases, Entry, NoCatalog, open_catalog, r
 
 UPLOAD_S = 3_600.0
 """No upload takes longer; younger files without a manifest may be one under way."""
+VERSION = re.compile(r"[0-9]{8}-[0-9a-f]{8}")
+"""What publishers call versions; folders of other names are never removed."""
 
 
 @dataclass
@@ -77,6 +80,7 @@ def examine(store: Location, *, clean: bool = True, upload_s: float = UPLOAD_S) 
     versions = _versions(place, files)
     with Progress("checking artifacts", total=len(versions), unit="artifact") as progress:
         for path in versions:
+            is_version = VERSION.fullmatch(path.rpartition("/")[2])
             mine = {name: size for name, size in files.items() if name.startswith(f"{path}/")}
             if f"{path}/{MANIFEST_FILE}" in mine:
                 sentences = _faults(place, path, mine, told.get(path))
@@ -85,9 +89,9 @@ def examine(store: Location, *, clean: bool = True, upload_s: float = UPLOAD_S) 
             elif path in told:
                 found.damaged.append(f"{place.at(path)} lacks '{MANIFEST_FILE}', which {CATALOG_FILE} knows.")
                 damaged.add(path)
-            elif min(map(place.age_s, mine or [path])) >= upload_s:
+            elif is_version and min(map(place.age_s, mine or [path])) >= upload_s:
                 incomplete.append(path)
-            elif isinstance(place, Folder):  # where a version appears whole; behind a URL it may be under way
+            elif not is_version or isinstance(place, Folder):  # behind a URL a version may be under way
                 found.damaged.append(f"{place.at(path)} holds no '{MANIFEST_FILE}': it is no artifact.")
             progress.advance(1)
     found.artifacts = len(whole)
@@ -111,25 +115,35 @@ def examine(store: Location, *, clean: bool = True, upload_s: float = UPLOAD_S) 
 
 
 def _check_store(store: Location, place: Place) -> None:
-    """Raise ZooError for a place that nothing was published to."""
+    """Raise ZooError for a place that nothing was published to: nothing of it may be touched."""
     if isinstance(place, Folder):
         if not place.root.is_dir():
             raise ZooError(f"There is no store {store}. Name the folder or URL that models were published to.")
-        is_store = (place.root / CATALOG_FILE).is_file() or any(place.root.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}"))
+        has_catalog = (place.root / CATALOG_FILE).is_file()
+        manifests = (path.relative_to(place.root) for path in place.root.glob(f"[!.]*/[!.]*/{MANIFEST_FILE}"))
+        paths = (path.parent.as_posix() for path in manifests)
     else:
         files = place.files()
         if not files:
             raise ZooError(f"There is nothing at {store}. Name the folder or URL that models were published to.")
-        is_store = CATALOG_FILE in files or any(_is_manifest(name) for name in files)
-    if not is_store:
+        has_catalog = CATALOG_FILE in files
+        paths = (
+            name.rpartition("/")[0] for name in files if name.count("/") == 2 and name.endswith(f"/{MANIFEST_FILE}")
+        )
+    if not has_catalog and not any(_is_published(place, path) for path in paths):
         raise ZooError(
-            f"{store} is no store: it holds neither {CATALOG_FILE} nor any NAME/VERSION/{MANIFEST_FILE}. Name the "
-            f"folder or URL that models were published to."
+            f"{store} is no store: it holds neither {CATALOG_FILE} nor any published NAME/VERSION/{MANIFEST_FILE}. "
+            f"Name the folder or URL that models were published to."
         )
 
 
-def _is_manifest(name: str) -> bool:
-    return name.count("/") == 2 and name.endswith(f"/{MANIFEST_FILE}")
+def _is_published(place: Place, path: str) -> bool:
+    """Tell whether a folder lies where its manifest says, as other programs' manifests do not."""
+    try:
+        manifest = json.loads(place.read(f"{path}/{MANIFEST_FILE}"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and f"{manifest.get('name')}/{manifest.get('version')}" == path
 
 
 def _versions(place: Place, files: Mapping[str, int]) -> list[str]:

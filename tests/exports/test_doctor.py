@@ -100,7 +100,9 @@ def test_a_folder_that_is_no_store_is_refused_untouched(
 ) -> None:
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / name).write_text("mine")
-    assert "is no store: it holds neither catalog.json nor any NAME/VERSION" in refused(capfd, "doctor", tmp_path)
+    assert "is no store: it holds neither catalog.json nor any published NAME/VERSION" in refused(
+        capfd, "doctor", tmp_path
+    )
     assert content(tmp_path) == {name: b"mine"}
 
 
@@ -120,11 +122,35 @@ def test_what_is_damaged_is_not_entered(own: Path) -> None:
     assert len(read_catalog(own)) == 1
 
 
-def test_only_damage_makes_no_catalogue(tmp_path: Path) -> None:
-    (tmp_path / "a" / "b").mkdir(parents=True)
-    (tmp_path / "a" / "b" / "manifest.json").write_text("{}")
-    assert not examine(tmp_path).is_healthy
-    assert content(tmp_path) == {"a/b/manifest.json": b"{}"}
+def test_only_damage_makes_no_catalogue(own: Path) -> None:
+    (artifact(own) / "weights.bin").write_bytes(b"torn")
+    (own / CATALOG_FILE).unlink()
+    before = content(own)
+    assert not examine(own).is_healthy
+    assert content(own) == before
+
+
+@pytest.mark.parametrize("manifest", ["{}", "[", '{"name": "gate_64", "version": "20200101-00000000"}'])
+def test_a_manifest_that_lies_elsewhere_makes_no_store(manifest: str, tmp_path: Path) -> None:
+    for name in ("extension/1.0", "work/20200101-00000000"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "extension/1.0/manifest.json").write_text(manifest)
+    (tmp_path / "work/20200101-00000000/notes.txt").write_text("mine")
+    before = content(tmp_path)
+    with pytest.raises(ZooError, match="is no store"):
+        examine(tmp_path, upload_s=0)
+    assert content(tmp_path) == before
+
+
+def test_only_what_is_called_like_a_version_is_removed(own: Path) -> None:
+    for name in ("20260103-00000000", "notes"):
+        (own / MODEL / name).mkdir()
+        (own / MODEL / name / "weights.bin").write_bytes(b"an upload that was never finished")
+    found = examine(own, upload_s=0)
+    assert found.leftovers == [f"{own / MODEL / '20260103-00000000'} was never finished; removed"]
+    assert found.damaged == [f"{own / MODEL / 'notes'} holds no 'manifest.json': it is no artifact."]
+    assert (own / MODEL / "notes" / "weights.bin").is_file()
+    assert not (own / MODEL / "20260103-00000000").exists()
 
 
 def test_the_damage_is_told_as_verify_tells_it(own: Path) -> None:
