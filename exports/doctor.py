@@ -140,8 +140,12 @@ def _check_store(store: Location, place: Place) -> None:
 def _is_published(place: Place, path: str) -> bool:
     """Tell whether a folder lies where its manifest says, as other programs' manifests do not."""
     try:
-        manifest = json.loads(place.read(f"{path}/{MANIFEST_FILE}"))
-    except (OSError, ValueError, RecursionError):
+        content = place.read(f"{path}/{MANIFEST_FILE}")
+    except OSError:
+        return False
+    try:
+        manifest = json.loads(content)
+    except (ValueError, RecursionError):
         return False
     return isinstance(manifest, dict) and f"{manifest.get('name')}/{manifest.get('version')}" == path
 
