@@ -120,10 +120,7 @@ def check_document(document: Any, schema: str, source: str) -> None:
     errors = list(islice(_validator(schema).iter_errors(document), MOST_ERRORS))
     for error in errors:  # before all others: what leads outside is no mistake
         if error.schema.get("description") == _PATH and _leads_outside(error.instance):
-            raise BadArtifact(
-                f"{source} names {shown(error.instance)} in {_place(error.absolute_path) or 'its whole'}, which points "
-                f"outside the artifact and has to be {_PATH}. Do not use it."
-            )
+            raise BadArtifact(f"{source} {_complaint(error)}; it points outside the artifact. Do not use it.")
     if errors:
         raise BadArtifact(f"{source} {_complaint(errors[0])}. {AGAIN}")
 

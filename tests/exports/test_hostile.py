@@ -160,11 +160,11 @@ RECORDS: dict[str, tuple[Spoil, str]] = {
         in_manifest(lambda manifest: manifest["files"].update({f"{n}.bin": 0 for n in range(1_000_000)})),
         "at most 4,000,000",
     ),
-    "weights above": (rename("../weights.bin"), r'"../weights.bin" in files, which points outside .* Do not use it'),
-    "weights of the system": (rename("/etc/passwd"), 'names "/etc/passwd" in files, which points outside'),
+    "weights above": (rename("../weights.bin"), r'"../weights.bin" as .*points outside .* Do not use it'),
+    "weights of the system": (rename("/etc/passwd"), r'has "/etc/passwd" as a name in files, .*points outside'),
     "a golden file of the system": (
         in_manifest(lambda manifest: manifest["golden"]["input"].update(path="/etc/passwd")),
-        'names "/etc/passwd" in golden.input.path, which points outside',
+        r'has "/etc/passwd" as golden.input.path, .*points outside',
     ),
     "no hash for the weights": (
         in_manifest(lambda manifest: manifest["files"].pop(WEIGHTS_FILE)),
