@@ -9,16 +9,24 @@ from zoo._cli import add_command, add_store_option, emit, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._places import as_location
 
+REFERENCE = "a model, by version or by alias; the alias it is named by is set there too"
+
 
 def _transfer(arguments: argparse.Namespace) -> None:
-    from exports.transfer import transfer
+    from exports.transfer import carry_alias, transfer
+    from zoo.catalog import open_catalog
 
-    rows, records = [], []
-    for reference in arguments.references:
-        entry, place = transfer(reference, arguments.source, arguments.target)
+    catalog = open_catalog(arguments.source)
+    entries = [catalog.resolve(reference) for reference in arguments.references]  # all, before anything is copied
+    rows, records, sentences = [], [], []
+    for reference, entry in zip(arguments.references, entries, strict=True):
+        version, alias = f"{entry.name}@{entry.version}", catalog.alias(reference)
+        _, place = transfer(version, arguments.source, arguments.target, arguments.target_option)
+        if alias is not None:
+            sentences.append(carry_alias(entry, alias, arguments.target, arguments.target_option))
         rows.append({"model": entry.name, "version": entry.version, "bytes": entry.bytes, "place": str(place)})
-        records.append({**entry.record(), "place": str(place)})
-    emit(arguments, records, table(rows))
+        records.append({**entry.record(), "place": str(place), "alias": alias})
+    emit(arguments, records, "\n".join([table(rows), *(["", *sentences] if sentences else [])]))
 
 
 def _alias(arguments: argparse.Namespace) -> None:
@@ -38,10 +46,11 @@ def _doctor(arguments: argparse.Namespace) -> None:
     from exports.doctor import examine
 
     found = examine(arguments.store, clean=not arguments.dry_run)
-    mended = "cleaned" if found.cleaned else "to be cleaned"
-    lines = [f"{found.artifacts} artifacts are whole, {len(found.damaged)} faults"]
-    lines += [f"damaged: {sentence}" for sentence in found.damaged]
-    lines += [f"{mended}: {sentence}" for sentence in (*found.leftovers, *found.catalogue)]
+    kinds = {"damaged": found.damaged, "left over": found.leftovers, "catalogue": found.catalogue}
+    faults = sum(map(len, kinds.values()))
+    whole = f"{found.artifacts} artifact{' is' if found.artifacts == 1 else 's are'} whole"
+    lines = [f"{faults} fault{'' if faults == 1 else 's'}; {whole}" if faults else f"{whole}, and so is the catalogue"]
+    lines += [f"{kind}: {sentence}" for kind, sentences in kinds.items() for sentence in sentences]
     emit(arguments, found.record(), "\n".join(lines))
     if not found.is_healthy:
         raise BadArtifact(
@@ -58,7 +67,8 @@ def add_commands(commands: Any) -> None:
         "copy published models from another store",
         ["zoo pull yunet_n_160 --source s3://BUCKET/models", "zoo pull NAME@stable OTHER --source URL --store DIR"],
     )
-    pulling.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help="a model, by version or alias")
+    pulling.set_defaults(target_option="--store")
+    pulling.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help=REFERENCE)
     pulling.add_argument(
         "--source", type=as_location, required=True, metavar="STORE", help="folder or URL to copy from"
     )
@@ -71,7 +81,8 @@ def add_commands(commands: Any) -> None:
         "copy published models into another store",
         ["zoo push yunet_n_160 --target s3://BUCKET/models"],
     )
-    pushing.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help="a model, by version or alias")
+    pushing.set_defaults(target_option="--target")
+    pushing.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help=REFERENCE)
     pushing.add_argument("--target", type=as_location, required=True, metavar="STORE", help="folder or URL to copy to")
     add_store_option(pushing, name="source", for_reading=True)
 

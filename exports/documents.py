@@ -11,6 +11,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -31,6 +32,8 @@ MAX_FILE_BYTES = 64_000_000
 MAX_NESTING = 32
 MAX_DIGITS = 20
 SHOWN_CHARACTERS = 60
+MOST_ERRORS = 2_000
+"""So many faults of one document are looked at."""
 AGAIN = "Publish or download it again."
 
 _KINDS: Mapping[str, str] = {
@@ -42,6 +45,8 @@ _KINDS: Mapping[str, str] = {
     "object": "an object",
     "string": "a text",
 }
+_PATH = "a path that stays inside the artifact, of letters, digits, '.', '_', '-' and '/'"
+"""How the schemas describe the names of files."""
 _LIMITS: Mapping[str, str] = {
     "maxItems": "a list of at most {:,}",
     "maxLength": "a text of at most {:,} characters",
@@ -71,10 +76,15 @@ def read_bytes(path: Path, limit: int) -> bytes:
 def path_inside(folder: Path, name: str, teller: str) -> Path:
     """Return where a file of `folder` lies. Raises BadArtifact for a name that leads elsewhere; `teller` gave it."""
     path = folder / name
-    is_plain = not name.startswith("/") and not {"\\", "\0"} & set(name) and ".." not in PurePosixPath(name).parts
-    if not is_plain or not path.resolve().is_relative_to(folder.resolve()):
+    if _leads_outside(name) or not path.resolve().is_relative_to(folder.resolve()):
         raise BadArtifact(f"{teller} names {shown(name)}, which points outside the artifact. Do not use it.")
     return path
+
+
+def _leads_outside(name: Any) -> bool:
+    return isinstance(name, str) and (
+        name.startswith("/") or bool({"\\", "\0"} & set(name)) or ".." in PurePosixPath(name).parts
+    )
 
 
 def parse_document(content: bytes, source: str) -> Any:
@@ -107,9 +117,12 @@ def parse_document(content: bytes, source: str) -> Any:
 
 def check_document(document: Any, schema: str, source: str) -> None:
     """Raise BadArtifact for the first place where a document is not what its schema, MANIFEST or CATALOG, demands."""
-    error = next(_validator(schema).iter_errors(document), None)
-    if error is not None:
-        raise BadArtifact(f"{source} {_complaint(error)}. {AGAIN}")
+    errors = list(islice(_validator(schema).iter_errors(document), MOST_ERRORS))
+    for error in errors:  # before all others: what leads outside is no mistake
+        if error.schema.get("description") == _PATH and _leads_outside(error.instance):
+            raise BadArtifact(f"{source} {_complaint(error)}; it points outside the artifact. Do not use it.")
+    if errors:
+        raise BadArtifact(f"{source} {_complaint(errors[0])}. {AGAIN}")
 
 
 def shown(value: Any) -> str:

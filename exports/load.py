@@ -78,13 +78,13 @@ def at_input_size(loaded: Loaded, side_px: int) -> Loaded:
     return replace(loaded, network=network, spec=spec)
 
 
-def load_artifact(folder: Path) -> Loaded:
-    """Load a published artifact after checking every hash.
+def load_artifact(folder: Path, *, manifest_sha256: str | None = None) -> Loaded:
+    """Load a published artifact after checking every hash; the manifest's is told by the entry it was found by.
 
     Raises BadArtifact when files are torn or altered, or when its weights do not fit the architecture it names;
     UnknownName when that architecture is not installed, BudgetExceeded when its options outgrow the budget.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, sha256=manifest_sha256)
     spec = spec_as_told(manifest["keras"]["architecture"], folder)
     size = (manifest["input"]["height"], manifest["input"]["width"], manifest["input"]["channels"])
     if size != spec.inputs.shape:

@@ -1,8 +1,8 @@
 """The manifest: everything a page or a program must know about a published model, and proof of its files.
 
 One JSON document per artifact, `manifest.json`. This module writes it, and reads it with suspicion: it has to be what
-`schemas/manifest.schema.json` demands and agree with itself, paths stay inside the folder, sizes and SHA-256 hashes
-must match before anything else looks at a file.
+the catalogue knows, be what `schemas/manifest.schema.json` demands and agree with itself, paths stay inside the folder,
+sizes and SHA-256 hashes must match before anything else looks at a file.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from exports.weights import TOPOLOGY_FILE, WEIGHTS_FILE
 from tuner.losses import BOX_WEIGHT, KEYPOINT_WEIGHT
 from zoo._errors import BadArtifact, ZooError
 from zoo._specs import FACE_RECOGNITION, ClassHead, EmbeddingHead, GridHead, ModelSpec
+from zoo.catalog import CATALOG_FILE, open_catalog
 from zoo.tasks.alignment import template
 from zoo.tasks.assignment import CENTRE_RADIUS
 from zoo.tasks.grid import ENCODING, anchors
@@ -155,9 +156,10 @@ def loss_rule(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, 
             return {"kind": "softmax"}
 
 
-def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
+def read_manifest(folder: Path, *, check_files: bool = True, sha256: str | None = None) -> dict[str, Any]:
     """Read and check the manifest of a published folder; with `check_files` also every file it names.
 
+    It has to have the hash `sha256`, where that is known, and the one that the catalogue of its store tells, if any.
     Raises BadArtifact with one sentence for a missing, torn, altered or unknown artifact.
     """
     path = path_inside(folder, MANIFEST_FILE, f"The artifact {folder}")
@@ -166,7 +168,11 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
             f"There is no artifact in {folder}: it holds no {MANIFEST_FILE}. Give the folder that 'zoo publish' or "
             f"'zoo find' printed."
         )
-    manifest = parse_manifest(read_bytes(path, MAX_DOCUMENT_BYTES), str(path))
+    content = read_bytes(path, MAX_DOCUMENT_BYTES)
+    for known in (sha256, _catalogued(folder)):
+        if known is not None:
+            check_unchanged(content, known, str(folder))
+    manifest = parse_manifest(content, str(path))
     if check_files:
         for name, expected in manifest["files"].items():
             _check_file(folder, name, expected)
@@ -176,6 +182,25 @@ def read_manifest(folder: Path, *, check_files: bool = True) -> dict[str, Any]:
                 f"The model in {folder} weighs {weighed:,} bytes; its manifest tells of {told:,}. {AGAIN}"
             )
     return manifest
+
+
+def _catalogued(folder: Path) -> str | None:
+    """Return the hash by which a store's catalogue knows an artifact's manifest; None outside of stores."""
+    place = folder.resolve()
+    store = place.parent.parent
+    if not (store / CATALOG_FILE).is_file():
+        return None
+    entries = open_catalog(store).entries
+    return next((entry.manifest_sha256 for entry in entries if (store / entry.path).resolve() == place), None)
+
+
+def check_unchanged(content: bytes, sha256: str, where: str) -> None:
+    """Raise BadArtifact unless a manifest, of the artifact `where`, is the one that a catalogue knows by its hash."""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise BadArtifact(
+            f"The manifest of {where} was changed after publishing: its SHA-256 differs from the catalogue's. Do not "
+            f"use it; publish again."
+        )
 
 
 def parse_manifest(content: bytes, source: str) -> dict[str, Any]:

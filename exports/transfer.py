@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from exports.documents import path_inside
-from exports.manifest import MANIFEST_FILE, parse_manifest
-from exports.store import commit, staging
+from exports.manifest import MANIFEST_FILE, check_unchanged, parse_manifest
+from exports.store import STORE_OPTION, commit, set_alias, staging
 from tuner.data import cache_folder
 from tuner.progress import Progress
 from zoo._errors import BadArtifact
@@ -23,18 +23,26 @@ MAX_ARTIFACT_BYTES = 256_000_000
 CACHED = "models"
 
 
-def transfer(reference: str, source: Location, target: Location) -> tuple[Entry, Location]:
+def transfer(reference: str, source: Location, target: Location, option: str = STORE_OPTION) -> tuple[Entry, Location]:
     """Copy the artifact that `reference` means in one store into another; return its entry and its new place.
 
     Sizes are checked before anything is fetched, hashes before anything is visible. A version that is there already is
     left as it is. Raises: UnknownName when nothing is published under the reference, BadArtifact for files that are not
-    what the catalogue and the manifest say, ZooError when a store cannot be read or written.
+    what the catalogue and the manifest say, ZooError when a store cannot be read or written; `option` names another
+    target.
     """
     entry = open_catalog(source).resolve(reference)
     place = open_place(source)
-    with staging(target) as folder:
+    with staging(target, option) as folder:
         manifest = _fetch(entry, place, folder)
         return entry, commit(folder, target, manifest)
+
+
+def carry_alias(entry: Entry, alias: str, target: Location, option: str = STORE_OPTION) -> str:
+    """Let an alias mean an artifact in the store it was copied into, as `zoo alias` would; return a sentence."""
+    before = set_alias(target, entry.name, alias, entry.version, option)
+    moved = f"; it meant {before}" if before not in (None, entry.version) else ""
+    return f"{entry.name}@{alias} means {entry.version} in {target}{moved}"
 
 
 def cached(reference: str, source: Location) -> tuple[Path, Entry]:
@@ -49,11 +57,7 @@ def cached(reference: str, source: Location) -> tuple[Path, Entry]:
 def _fetch(entry: Entry, place: Place, folder: Path) -> dict[str, Any]:
     where = place.at(entry.path)
     content = _read(place, f"{entry.path}/{MANIFEST_FILE}", where)
-    if hashlib.sha256(content).hexdigest() != entry.manifest_sha256:
-        raise BadArtifact(
-            f"The manifest of {where} was changed after publishing: its SHA-256 differs from the catalogue's. Do not "
-            f"use it; publish again."
-        )
+    check_unchanged(content, entry.manifest_sha256, where)
     manifest = parse_manifest(content, place.at(f"{entry.path}/{MANIFEST_FILE}"))
     if (manifest["name"], manifest["version"]) != (entry.name, entry.version):
         raise BadArtifact(f"The manifest of {where} is of another model than the catalogue says. Do not use it.")

@@ -25,7 +25,6 @@ from exports.golden import read_golden
 from exports.layers_model import FOLDER, assign_weights, read_layers_model
 from exports.load import Loaded, load_artifact
 from exports.manifest import read_manifest
-from exports.store import check_against_catalog
 from exports.tfjs import SCRIPTS, layers_job, relative, run_script
 from tuner.learners import DetectionLearner
 from tuner.training import as_input, predict
@@ -118,7 +117,6 @@ def verify(folder: Path, runtime: str | None = NODE, backends: Sequence[str] | N
     """
     tried = _tried(runtime, backends)
     manifest = read_manifest(folder)
-    check_against_catalog(folder)
     loaded = load_artifact(folder)
     pictures, expected = read_golden(folder, manifest["golden"])
     differences: dict[str, float | None] = {

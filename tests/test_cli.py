@@ -129,7 +129,7 @@ def test_evaluate_takes_what_find_prints(
     )
     assert code == 0
     assert json.loads(out)["pictures"] == 8
-    assert "No model 'yunet' is published here" in refused(capfd, "evaluate", "yunet")
+    assert "No model 'yunet' is published in" in refused(capfd, "evaluate", "yunet")
     assert "There is no gone/run. Give a published" in refused(capfd, "evaluate", "gone/run")
 
 

@@ -53,6 +53,6 @@ class BadArtifact(ZooError):
 def unknown(kind: str, name: str, known: Iterable[str], hint: str) -> UnknownName:
     """Build the error for an unknown `name`: suggests the closest known one, whatever its case, then gives the hint."""
     by_folded = {one.casefold(): one for one in known}
-    close = difflib.get_close_matches(name.casefold(), by_folded, n=1)
+    close = difflib.get_close_matches(str(name).casefold(), by_folded, n=1)
     suggestion = f" Did you mean '{by_folded[close[0]]}'?" if close else ""
     return UnknownName(f"Unknown {kind} '{name}'.{suggestion} {hint}")

@@ -23,7 +23,7 @@ def load(reference: str, store: Location | None = None) -> Any:
     place = store if store is not None else default_source()
     if is_url(place):
         place, entry = importlib.import_module("exports.transfer").cached(reference, place)
-        folder = Path(place) / entry.path
     else:
-        folder = Path(open_catalog(place).resolve(reference).folder)
-    return importlib.import_module("exports.load").load_artifact(folder).network
+        entry = open_catalog(place).resolve(reference)
+    load_artifact = importlib.import_module("exports.load").load_artifact
+    return load_artifact(Path(place) / entry.path, manifest_sha256=entry.manifest_sha256).network

@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from zoo._specs import check_task
 
 CATALOG_FILE = "catalog.json"
 CATALOG_SCHEMA = "pocket-zoo/catalog/1"
+NEWER_SCHEMA = re.compile(r"pocket-zoo/catalog/(?!1$)[1-9][0-9]*")
 STORE_VARIABLE = "POCKET_ZOO_STORE"
 DEFAULT_STORE = "store"
 SHIPPED = Path(__file__).parent.parent / "exports" / "published"
@@ -29,6 +32,14 @@ LATEST = "latest"
 
 ORDERS = ("metric", "bytes", "created", "name")
 """What found models can be ordered by: best metric, fewest bytes, newest, or name."""
+
+
+class NoCatalog(ZooError):
+    """A place without a catalogue."""
+
+
+class NewerCatalog(BadArtifact):
+    """A catalogue that a later version wrote; this one must not write over it."""
 
 
 @dataclass(frozen=True)
@@ -74,16 +85,19 @@ class Catalog:
 
     entries: Sequence[Entry]
     aliases: Aliases
+    store: Location
 
     def resolve(self, reference: str) -> Entry:
         """Return the entry that `name`, `name@latest`, `name@alias` or `name@version` means.
 
-        Raises: UnknownName when nothing is published under it.
+        Raises: UnknownName when nothing is published under it, ZooError for `name@` with nothing behind.
         """
-        name, _, wanted = reference.partition("@")
+        name, at, wanted = reference.partition("@")
+        if at and not wanted:
+            raise ZooError(f"'{reference}' names no version. Write {name}, {name}@VERSION or {name}@ALIAS.")
         versions = [entry for entry in self.entries if entry.name == name]
         if not versions:
-            raise _unpublished(name, [entry.name for entry in self.entries])
+            raise _unpublished(name, [entry.name for entry in self.entries], self.store)
         wanted = wanted or LATEST
         aliases = self.aliases.get(name, {})
         version = aliases.get(wanted, wanted)
@@ -93,7 +107,12 @@ class Catalog:
             if entry.version == version:
                 return entry
         known = (LATEST, *aliases, *(entry.version for entry in versions))
-        raise unknown(f"version of '{name}'", wanted, known, f"It has: {', '.join(known)}.")
+        raise unknown("version or alias", wanted, known, f"'{name}' in {self.store} has: {', '.join(known)}.")
+
+    def alias(self, reference: str) -> str | None:
+        """Return the alias that a reference names its version by, if it does."""
+        name, _, wanted = reference.partition("@")
+        return wanted if wanted in self.aliases.get(name, {}) else None
 
 
 def default_store() -> Location:
@@ -123,7 +142,29 @@ def open_catalog(store: Location) -> Catalog:
     with _understood(store):
         entries = [_entry(row, store) for row in document["models"]]
         aliases = {name: {**found} for name, found in document.get("aliases", {}).items()}
-    return Catalog(entries, aliases)
+    return Catalog(entries, aliases, store)
+
+
+def readable_entries(store: Location) -> dict[str, Entry]:
+    """Return what can be read of a catalogue, entries by path; nothing where it is missing or torn.
+
+    Raises NewerCatalog for one that a later version wrote, ZooError when the store does not answer.
+    """
+    try:
+        rows = _read(store).get("models")
+    except NewerCatalog:
+        raise
+    except (BadArtifact, NoCatalog):
+        return {}
+    found = {}
+    for row in rows if isinstance(rows, list) else ():
+        try:
+            entry = _entry(row, store)
+        except (AttributeError, KeyError, TypeError, BadArtifact):
+            continue  # it is derived again from its manifest
+        if all(isinstance(text, str) for text in (entry.name, entry.version, entry.created, entry.manifest_sha256)):
+            found[entry.path] = entry
+    return found
 
 
 def _read(store: Location) -> dict[str, Any]:
@@ -133,10 +174,12 @@ def _read(store: Location) -> dict[str, Any]:
     try:
         document = json.loads(place.read(CATALOG_FILE))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ZooError(
+        raise NoCatalog(
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
             f"name another store with --store or {STORE_VARIABLE}."
         ) from error
+    except ZooError:  # the store does not answer, which says nothing about its catalogue
+        raise
     except (ValueError, RecursionError) as error:
         raise BadArtifact(
             f"{path} is not readable JSON ({error}). The next publish into this store rebuilds it, and so does "
@@ -144,7 +187,8 @@ def _read(store: Location) -> dict[str, Any]:
         ) from error
     if not isinstance(document, dict) or document.get("schema") != CATALOG_SCHEMA:
         found = document.get("schema") if isinstance(document, dict) else type(document).__name__
-        raise BadArtifact(f"{path} has schema {found!r}; this version reads '{CATALOG_SCHEMA}'. Update pocket-zoo.")
+        kind = NewerCatalog if isinstance(found, str) and NEWER_SCHEMA.fullmatch(found) else BadArtifact
+        raise kind(f"{path} has schema {found!r}; this version reads '{CATALOG_SCHEMA}'. Update pocket-zoo.")
     return document
 
 
@@ -186,8 +230,10 @@ def find(
         check_task(task)
     if order_by not in ORDERS:
         raise unknown("order", order_by, ORDERS, f"Models are ordered by: {', '.join(ORDERS)}.")
-    if min_metric is not None and not 0 <= min_metric <= 1:
-        raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric:g}. Write 0.9 for 90 %.")
+    if max_bytes is not None and not (_is_number(max_bytes) and max_bytes > 0):
+        raise ZooError(f"max_bytes is a number of bytes above 0, got {max_bytes!r}. Write 200_000 for 200 kB.")
+    if min_metric is not None and not (_is_number(min_metric) and 0 <= min_metric <= 1):
+        raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric!r}. Write 0.9 for 90 %.")
     place = store if store is not None else default_source()
     document = _read(place)
     newest: dict[str, Mapping[str, Any]] = {}
@@ -202,7 +248,7 @@ def find(
             if fits and (row["name"] not in newest or row["created"] > newest[row["name"]]["created"]):
                 newest[row["name"]] = row
         if name is not None and not newest and all(row["name"] != name for row in document["models"]):
-            raise _unpublished(name, [row["name"] for row in document["models"]])
+            raise _unpublished(name, [row["name"] for row in document["models"]], place)
         entries = [_entry(row, place) for row in newest.values()]
     found = sorted(entries, key=lambda entry: (-_score(entry.score), entry.bytes, entry.name))
     if order_by == "created":
@@ -210,10 +256,14 @@ def find(
     return found if order_by == "metric" else sorted(found, key=lambda entry: getattr(entry, order_by))
 
 
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
 def _score(score: float | None) -> float:
     return -1.0 if score is None else score  # undefined, such as without any labelled object
 
 
-def _unpublished(name: str, names: Iterable[str]) -> UnknownName:
+def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
     published = ", ".join(sorted(set(names))) or "nothing"
-    return UnknownName(f"No model '{name}' is published here; published: {published}.")
+    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.")

@@ -134,6 +134,12 @@ PATHS: dict[str, tuple[Spoil, str]] = {
     )
 }
 
+
+def rename(name: str) -> Spoil:
+    """List the weights under another name."""
+    return in_manifest(lambda manifest: manifest["files"].update({name: manifest["files"].pop(WEIGHTS_FILE)}))
+
+
 RECORDS: dict[str, tuple[Spoil, str]] = {
     "10 GB": (with_file("big.bin", bytes=10_000_000_000, sha256=HASH), "10000000000 as .*at most 64,000,000"),
     "a size in words": (with_file("odd.bin", bytes="many", sha256=HASH), r'files\["odd.bin"\].bytes.*a whole number'),
@@ -153,6 +159,12 @@ RECORDS: dict[str, tuple[Spoil, str]] = {
     "a million files": (
         in_manifest(lambda manifest: manifest["files"].update({f"{n}.bin": 0 for n in range(1_000_000)})),
         "at most 4,000,000",
+    ),
+    "weights above": (rename("../weights.bin"), r'"../weights.bin" as .*points outside .* Do not use it'),
+    "weights of the system": (rename("/etc/passwd"), r'has "/etc/passwd" as a name in files, .*points outside'),
+    "a golden file of the system": (
+        in_manifest(lambda manifest: manifest["golden"]["input"].update(path="/etc/passwd")),
+        r'has "/etc/passwd" as golden.input.path, .*points outside',
     ),
     "no hash for the weights": (
         in_manifest(lambda manifest: manifest["files"].pop(WEIGHTS_FILE)),

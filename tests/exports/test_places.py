@@ -106,17 +106,17 @@ def test_aliases_move_and_are_resolved(artifact: Path, place: Location) -> None:
     put(artifact, place, "20260103-00000000", created="2026-01-03T00:00:00+00:00")
     assert open_catalog(place).resolve("yunet_n_160@stable").version == "20260102-00000000"
     set_alias(place, "yunet_n_160", "stable", None)
-    with pytest.raises(zoo.UnknownName, match=r"version of 'yunet_n_160' 'stable'"):
+    with pytest.raises(zoo.UnknownName, match=r"Unknown version or alias 'stable'\. 'yunet_n_160' in .* has: latest"):
         open_catalog(place).resolve("yunet_n_160@stable")
 
 
 @pytest.mark.parametrize(
     ("alias", "version", "message"),
     [
-        ("../up", "20260101-00000000", "cannot be the name of a alias"),
+        ("../up", "20260101-00000000", "cannot be the name of an alias"),
         ("latest", "20260101-00000000", "always means the newest"),
         ("20260101-00000000", "20260101-00000000", "is a version of"),
-        ("stable", "20990101-00000000", "version of 'yunet_n_160' '20990101-00000000'"),
+        ("stable", "20990101-00000000", "Unknown version or alias '20990101-00000000'"),
     ],
 )
 def test_an_alias_that_cannot_be_is_a_sentence(
@@ -282,6 +282,6 @@ def test_a_url_that_cannot_be_opened_is_a_sentence(s3: str, tmp_path: Path, monk
         update_catalog("s3://no-such-bucket/models")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     s3fs.S3FileSystem.clear_instance_cache()
-    with pytest.raises(zoo.ZooError, match="s3://models/x does not answer"):
+    with pytest.raises(zoo.ZooError, match=r"^s3://models/x does not answer"):
         find(store="s3://models/x")
     s3fs.S3FileSystem.clear_instance_cache()
