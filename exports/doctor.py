@@ -214,8 +214,8 @@ def _catalogue_faults(
         catalog = open_catalog(store)
     except NoCatalog:
         return [(f"{CATALOG_FILE} was missing", anew)] if whole else []
-    except BadArtifact as error:
-        return [(_reason(str(error), place), anew)]
+    except BadArtifact:  # what is wrong with it no longer matters
+        return [(f"{CATALOG_FILE} could not be understood", anew)]
     told = {entry.path: entry for entry in catalog.entries}
     there = set(told)
     faults = [(f"{CATALOG_FILE} did not tell of {path}", "entered") for path in sorted(whole - there)]
@@ -230,14 +230,6 @@ def _catalogue_faults(
     if not faults and are_lists_good and catalog.aliases != known_aliases(place, catalog.entries):
         faults.append((f"{CATALOG_FILE} told other aliases than there are", "written anew"))
     return faults
-
-
-def _reason(sentence: str, place: Place) -> str:
-    """Return what is wrong with a catalogue, without the advice that an error ends with."""
-    fault = sentence.removeprefix(f"{place.at(CATALOG_FILE)} ").partition(". The next publish")[0]
-    fault = fault.partition("; this version reads")[0].partition(". Do not use it")[0]
-    verb, _, rest = fault.partition(" ")
-    return f"{CATALOG_FILE} { ({'is': 'was', 'has': 'had', 'names': 'named'}.get(verb, verb)) } {rest}"
 
 
 def _alias_faults(
