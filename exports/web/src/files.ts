@@ -12,7 +12,7 @@ export class Files {
 
   /** Bytes whose SHA-256 is `hash`. `limit` is how many there may be, or are where `isExact`. */
   async get(url: URL, hash: string, limit: number, isExact = false): Promise<Uint8Array<ArrayBuffer>> {
-    const kept = await this.cache.get(hash);
+    const kept = await this.kept(hash);
     if (kept !== undefined && (await sha256(kept)) === hash) return kept;
     const bytes = await download(url, limit);
     if (isExact && bytes.length !== limit) {
@@ -32,9 +32,18 @@ export class Files {
       void this.keep(url.href, bytes);
       return bytes;
     } catch (error) {
-      const kept = error instanceof Unreachable ? await this.cache.get(url.href) : undefined;
+      const kept = error instanceof Unreachable ? await this.kept(url.href) : undefined;
       if (kept === undefined) throw error;
       return kept;
+    }
+  }
+
+  private async kept(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      return await this.cache.get(key);
+    } catch (error) {
+      this.onNotice(`This browser cannot read what it kept (${reason(error)}), so it is fetched again.`);
+      return undefined;
     }
   }
 
