@@ -1,6 +1,6 @@
 /** Starting TensorFlow.js on one of its back ends; each is fetched only when its turn comes. */
 import * as tf from '@tensorflow/tfjs-core';
-import { BACKENDS, type Backend } from './backends.js';
+import type { Backend } from './backends.js';
 import { ZooError, reason } from './errors.js';
 import { hasFastWebgl, isSoftwareAdapter, type GpuAdapter } from './rasteriser.js';
 
@@ -43,9 +43,6 @@ export function startBackend(wanted: readonly Backend[], wasmPath: string, neede
 async function startFirst(wanted: readonly Backend[], wasmPath: string, needed: readonly string[]): Promise<Backend> {
   const tried: string[] = [];
   for (const [place, backend] of wanted.entries()) {
-    if (!BACKENDS.includes(backend)) {
-      throw new ZooError(`Unknown backend '${backend}'. Backends are: ${BACKENDS.join(', ')}.`);
-    }
     try {
       const useless = await uselessness(backend, place === wanted.length - 1);
       if (useless !== undefined) {
