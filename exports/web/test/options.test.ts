@@ -18,6 +18,8 @@ beforeAll(() => void vi.stubGlobal('location', { href: 'https://example.org/app/
 /** Calls as plain JavaScript may make them. */
 const wrong = (value: unknown) => value as never;
 
+const check = (options: unknown, rules: Record<string, Rule>) => checkOptions<object>('call', options as object, rules);
+
 function sentence(call: () => unknown): string {
   try {
     call();
@@ -39,18 +41,18 @@ describe('rules', () => {
     [oneOf(['a', 'b']), ['a'], ['c', undefined]],
     [listOf(['a']), [['a']], ['a', [], [1]]],
   ])('$is', (rule, good, bad) => {
-    for (const value of good) expect(sentence(() => checkOptions('call', { value }, { value: rule }))).toBe('went well');
+    for (const value of good) expect(sentence(() => check({ value }, { value: rule }))).toBe('went well');
     for (const value of bad.filter((one) => one !== undefined)) {
-      expect(sentence(() => checkOptions('call', { value }, { value: rule }))).toContain(`value of call is ${rule.is}, got ${shown(value)}.`);
+      expect(sentence(() => check({ value }, { value: rule }))).toContain(`value of call is ${rule.is}, got ${shown(value)}.`);
     }
   });
 
   it('name what is misspelt, missing or no object', () => {
-    expect(sentence(() => checkOptions('call', wrong({ vaule: 1 }), { value: text }))).toBe("call has no option 'vaule'. Its options are: value.");
-    expect(sentence(() => checkOptions('call', wrong({ x: 1 }), {}))).toBe("call has no option 'x'. It has none.");
-    expect(sentence(() => checkOptions('call', wrong(null), { value: text }))).toContain('takes its options as an object { name: value }, got null');
-    expect(sentence(() => checkOptions('call', wrong({}), { value: needed(text) }))).toBe('value of call is a text, got nothing. Give one.');
-    expect(sentence(() => checkOptions('call', { value: undefined }, { value: text }))).toBe('went well');
+    expect(sentence(() => check({ vaule: 1 }, { value: text }))).toBe("call has no option 'vaule'. Its options are: value.");
+    expect(sentence(() => check({ x: 1 }, {}))).toBe("call has no option 'x'. It has none.");
+    expect(sentence(() => check(null, { value: text }))).toContain('takes its options as an object { name: value }, got null');
+    expect(sentence(() => check({}, { value: needed(text) }))).toBe('value of call is a text, got nothing. Give one.');
+    expect(sentence(() => check({ value: undefined }, { value: text }))).toBe('went well');
   });
 });
 
