@@ -1,7 +1,7 @@
 /** Starting TensorFlow.js on one of its back ends; each is fetched only when its turn comes. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Backend } from './backends.js';
-import { ZooError, reason } from './errors.js';
+import { NoBackend, reason } from './errors.js';
 import { hasFastWebgl, isSoftwareAdapter, type GpuAdapter } from './rasteriser.js';
 
 /** Each imports its back end. */
@@ -58,5 +58,5 @@ async function startFirst(wanted: readonly Backend[], wasmPath: string, needed: 
       tried.push(`${backend}: ${reason(error)}`);
     }
   }
-  throw new ZooError(`No backend of TensorFlow.js starts here (${tried.join('; ')}). For wasm, give wasmPath.`);
+  throw new NoBackend(`No backend of TensorFlow.js starts here (${tried.join('; ')}). For wasm, give wasmPath.`);
 }

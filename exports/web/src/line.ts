@@ -1,11 +1,13 @@
 /** Both ends of a worker: questions and their answers, matched by number, and events in between. */
-import { ZooError, reason } from './errors.js';
+import { NoBackend, ZooError, reason } from './errors.js';
 
 export interface Answer {
   number: number;
   value?: unknown;
-  /** One sentence, where the order could not be followed. */
+  /** One sentence, where the order could not be followed, */
   error?: string;
+  /** as no back end starts. */
+  isBackend?: boolean;
 }
 
 export class Line<Order extends object> {
@@ -24,7 +26,7 @@ export class Line<Order extends object> {
       const caller = this.waiting.get(data.number);
       this.waiting.delete(data.number);
       if (data.error === undefined) caller?.resolve(data.value);
-      else caller?.reject(new ZooError(data.error));
+      else caller?.reject(new (data.isBackend ? NoBackend : ZooError)(data.error));
     };
     worker.onerror = (event) => this.end(`The worker broke (${event.message ?? 'it could not be loaded'}). Open the store again.`);
   }
@@ -63,6 +65,7 @@ export function answerOrders<Order extends object>(follow: (order: Order & { num
       answer.value = await follow(data);
     } catch (error) {
       answer.error = reason(error);
+      answer.isBackend = error instanceof NoBackend;
     }
     self.postMessage(answer);
   };
