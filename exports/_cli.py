@@ -110,14 +110,15 @@ def _demo(arguments: argparse.Namespace) -> None:
 
 def _serve(arguments: argparse.Namespace) -> None:
     from exports.serve import open_server
-    from zoo.catalog import default_store, read_catalog
+    from zoo.catalog import SHIPPED, default_source, read_catalog
 
-    store = arguments.store or default_store()
+    store = arguments.store or default_source()
     if not isinstance(store, Path):
         raise ZooError(f"The gallery shows a folder, not {store}. Fetch models with 'zoo pull NAME --source {store}'.")
     read_catalog(store)
     with open_server(store, host=arguments.host, port=arguments.port, packs=arguments.packs) as (server, address):
-        emit(arguments, {"address": address, "store": str(store)}, f"{address} shows {store}; Ctrl-C ends it.")
+        about = f"the models that come with the package, {store}" if store == SHIPPED else store
+        emit(arguments, {"address": address, "store": str(store)}, f"{address} shows {about}; Ctrl-C ends it.")
         sys.stdout.flush()
         with contextlib.suppress(KeyboardInterrupt):  # the usual end
             server.serve_forever()
@@ -198,7 +199,13 @@ def add_commands(commands: Any) -> None:
         "show a store in the browser: gallery, camera, recognition, training",
         ["zoo serve", "zoo serve build/demo/store --port 8080 --packs packs"],
     )
-    serving.add_argument("store", nargs="?", type=Path, metavar="STORE", help="default: POCKET_ZOO_STORE or ./store")
+    serving.add_argument(
+        "store",
+        nargs="?",
+        type=Path,
+        metavar="STORE",
+        help="default: POCKET_ZOO_STORE or ./store, else the shipped models",
+    )
     serving.add_argument(
         "--port", type=port, default=DEFAULT_PORT, metavar="N", help="default %(default)s; 0 takes any"
     )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +22,31 @@ from zoo.catalog import find
 
 WASM = "?backend=wasm"
 CAMERA_WIDTH_PX = 640
+READABLE_PX = 600
+THUMBNAIL_PX = 64
 REACHED = {
     "index.html": {"model", "backend", "threshold", "upload", "camera"},
     "recognize.html": {"name", "detector", "upload", "camera"},
     "train.html": {"model", "start", "data", "backend", "rate", "epochs", "batch", "overfit", "go"},
 }
 HOSTILE = "<img src=x onerror=window.hit=1><script>window.hit=1</script>"
+HOSTILE_CARD = f"""# {HOSTILE}
+
+{HOSTILE} [go](javascript:window.hit=1) **{HOSTILE}**
+
+![elsewhere](https://example.org/x.png) ![above](../../x.png) ![drawn](card/x.svg)
+![<b onclick=window.hit=1>](card/curve.png)
+
+- {HOSTILE}
+
+| {HOSTILE} |
+|---|
+| {HOSTILE} |
+
+```
+{HOSTILE}
+```
+"""
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +87,14 @@ def spoiled_store(store: Path, folder: Path, task: str = FACE_DETECTION) -> tupl
     return folder / "store", copy
 
 
+def wait_for(page: Page, holds: Callable[[], bool]) -> None:
+    """Wait until something holds; the policy forbids eval, so that the page cannot wait by itself."""
+    deadline = time.monotonic() + READY_TIMEOUT_MS / 1000
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(50)
+
+
 def test_every_model_is_shown_with_its_facts(page: Page, address: str, store: Path) -> None:
     watched = visit(page, address)
     for entry in find(store=store):
@@ -78,6 +105,15 @@ def test_every_model_is_shown_with_its_facts(page: Page, address: str, store: Pa
     card = page.locator(f"[id='model-{MODELS[FACE_DETECTION]}']")
     card.get_by_text("Card").click()
     expect(card).to_contain_text("doi:10.1007/s11633-023-1423-y")
+    expect(card.get_by_role("heading", name="How good it is")).to_be_visible()
+    expect(card.get_by_role("table").first).to_contain_text("ap50")
+    expect(card.locator("pre").first).to_contain_text(f"zoo run {MODELS[FACE_DETECTION]}")
+    curve = card.get_by_role("img", name="Curve on")
+    wait_for(page, lambda: curve.evaluate("image => image.naturalWidth") > 0)
+    assert card.evaluate("card => card.clientWidth") > READABLE_PX
+    page.set_viewport_size({"width": 360, "height": 740})
+    wait_for(page, lambda: page.evaluate("document.documentElement.scrollWidth") <= 360)  # the plot is drawn anew
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.get_by_role("combobox", name="Task").select_option(FACE_RECOGNITION)
     expect(page.locator("#cards article")).to_have_count(1)
     watched.check()
@@ -105,12 +141,7 @@ def test_models_answer_on_samples_uploads_and_the_camera(page: Page, address: st
     camera = page.get_by_role("button", name="Camera")
     camera.click()
     expect(camera).to_have_attribute("aria-pressed", "true")
-    deadline = time.monotonic() + READY_TIMEOUT_MS / 1000
-    while (
-        page.evaluate("document.getElementById('stage').width") < CAMERA_WIDTH_PX
-    ):  # the policy forbids eval in the page
-        assert time.monotonic() < deadline
-        page.wait_for_timeout(50)
+    wait_for(page, lambda: page.evaluate("document.getElementById('stage').width") >= CAMERA_WIDTH_PX)
     camera.click()
     expect(camera).to_have_attribute("aria-pressed", "false")
     expect(page.locator("#notice")).to_be_hidden()
@@ -161,6 +192,9 @@ def test_what_an_artifact_says_is_text(page: Page, store: Path, published: objec
     manifest.update(name=HOSTILE, summary=HOSTILE, paper=HOSTILE, labels=labels)
     manifest["metrics"][0].update(name=HOSTILE, data=HOSTILE)
     manifest["training"]["batch_size"] = HOSTILE
+    card = HOSTILE_CARD.encode()
+    (artifact / "card.md").write_bytes(card)
+    manifest["files"]["card.md"] = {"bytes": len(card), "sha256": hashlib.sha256(card).hexdigest()}
     (artifact / "manifest.json").write_text(json.dumps(manifest))
     catalog = json.loads((own / "catalog.json").read_text())  # by hand, since Python refuses such a name
     [row] = (row for row in catalog["models"] if own / row["path"] == artifact)
@@ -174,6 +208,15 @@ def test_what_an_artifact_says_is_text(page: Page, store: Path, published: objec
         expect(page.locator("#answer")).to_contain_text(HOSTILE)
         page.get_by_text("Card", exact=True).click()
         expect(page.locator("article details")).to_contain_text(f"batches of {HOSTILE}")
+        prose = page.locator("article .prose")
+        for place in ("h4", "p >> nth=0", "li", "th", "td", "pre", "strong"):
+            expect(prose.locator(place)).to_contain_text(HOSTILE)
+        expect(prose.locator("img")).to_have_count(1)
+        expect(prose.locator("img")).to_have_attribute("alt", "<b onclick=window.hit=1>")
+        expect(prose).to_contain_text("[elsewhere]")
+        expect(prose).to_contain_text("[above]")
+        expect(prose).to_contain_text("[drawn]")
+        assert prose.locator("a, b, script").count() == 0
         expect(page.locator("#plot")).to_contain_text(HOSTILE)
         page.get_by_label("Your picture").set_input_files(upload)
         expect(page.get_by_role("alert")).to_contain_text(f"'{upload.name}' is no picture")
@@ -237,3 +280,84 @@ def test_faces_are_enrolled_and_known_again(page: Page, address: str) -> None:
     expect(page.locator("#notice")).to_be_hidden()
     assert page.evaluate("window.hit") is None
     watched.check()
+
+
+def test_what_the_address_asks_for_in_vain_is_told(page: Page, address: str) -> None:
+    visit(page, address, "?backend=foo&model=nope").check()
+    expect(page.get_by_role("alert")).to_contain_text("asks for the backend 'foo', which is not offered here")
+    expect(page.get_by_role("alert")).to_contain_text("asks for the model 'nope', which is not offered here")
+    expect(page.locator("#running")).to_have_text("wasm")
+
+
+def test_a_backend_that_does_not_start_is_told_to_a_visitor(page: Page, address: str) -> None:
+    watched = visit(page, address)
+    expect(page.locator("#running")).to_have_text("wasm")
+    page.get_by_role("combobox", name="Backend").select_option("webgpu")
+    expect(page.get_by_role("alert")).to_contain_text(
+        "The backend webgpu does not start in this browser. Choose another"
+    )
+    expect(page.locator("#running")).to_have_text("–")
+    page.get_by_role("combobox", name="Backend").select_option("cpu")
+    expect(page.locator("#running")).to_have_text("cpu")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    watched.check()
+
+
+def test_numbers_of_the_model_before_are_gone_at_once(page: Page, address: str) -> None:
+    visit(page, address).check()
+    expect(page.locator("#running")).to_have_text("wasm")
+    shown = page.evaluate(
+        """(name) => {
+          const model = document.getElementById('model');
+          model.value = name;
+          model.dispatchEvent(new Event('change'));
+          return ['milliseconds', 'tensors', 'memory', 'running'].map((id) => document.getElementById(id).textContent);
+        }""",
+        MODELS[OBJECT_RECOGNITION],
+    )
+    assert shown == ["–"] * 4
+    expect(page.locator("#running")).to_have_text("wasm")
+
+
+def test_samples_have_names_and_keep_their_size(page: Page, address: str) -> None:
+    visit(page, address).check()
+    expect(page.get_by_role("img", name="generated picture 2 of 6")).to_be_visible()
+    size = page.evaluate(
+        """() => {
+          const image = document.createElement('img'); // as before it has loaded
+          document.getElementById('samples').append(image);
+          return [image.getBoundingClientRect().width, image.getBoundingClientRect().height];
+        }"""
+    )
+    assert size == [THUMBNAIL_PX, THUMBNAIL_PX]
+
+
+def test_a_model_of_photographs_says_that_samples_are_drawings(
+    page: Page, address: str, store: Path, tmp_path: Path
+) -> None:
+    visit(page, address).check()
+    expect(page.locator("#samples-note")).to_be_hidden()
+    own, artifact = spoiled_store(store, tmp_path)
+    manifest = json.loads((artifact / "manifest.json").read_text())
+    manifest["training"]["data"]["name"] = "photos"
+    (artifact / "manifest.json").write_text(json.dumps(manifest))
+    rebuild_catalog(own)
+    with served(own) as other:
+        visit(page, other)
+        expect(page.locator("#samples-note")).to_contain_text("was trained on photos and may do badly on them")
+
+
+def test_recognition_without_a_recognizer_asks_for_nothing(
+    page: Page, store: Path, published: object, tmp_path: Path
+) -> None:
+    own, _ = spoiled_store(store, tmp_path)
+    with served(own) as address:
+        watched = visit(page, address, "recognize.html" + WASM)
+        expect(page.get_by_role("alert")).to_contain_text("'zoo run sphereface_050_112 --data DIR'")
+        for control in page.locator("main :is(button, input, select)").all():
+            expect(control).to_be_disabled()
+        page.evaluate("document.getElementById('name').disabled = false")
+        page.evaluate("document.getElementById('name').value = 'Ada'")
+        page.evaluate("document.getElementById('enrol').requestSubmit()")
+        expect(page.get_by_role("alert")).to_contain_text("no face in the picture")
+        watched.check()

@@ -315,19 +315,112 @@ def test_the_worker_gives_what_the_page_gives(watched: Watched) -> None:
         ("(await open('wasm')).load('nobody')", "No model 'nobody' is published here; published: "),
         ("(await open('wasm')).load(`${name}@1`)", "has no version '1'"),
         ("openZoo('/nowhere/')", "answered with status 404"),
+        (
+            "(await load(name, 'wasm')).detect(null)",
+            "A picture is an image, video, canvas, ImageBitmap or ImageData, got null",
+        ),
+        ("(await load(name, 'wasm')).detect()", "got nothing"),
+        ("(await load(name, 'wasm')).detect({ width: 5, height: 5 })", "got a plain object"),
+        (
+            "(await load(name, 'wasm')).detect(await imageOf(address), { threshold: 0.99 })",
+            "detect has no option 'threshold'. Its options are: scoreThreshold, maxDetections, mirror.",
+        ),
+        (
+            "const still = await createImageBitmap(await imageOf(address)); still.close(); "
+            "return (await load(name, 'wasm')).detect(still)",
+            "This ImageBitmap was closed",
+        ),
+        ("(await load('mobilefacenet_025_112', 'wasm')).embed(await imageOf(address), null)", "by name, got null"),
+        ("(await load('pebble_cls_48', 'wasm')).classify(await imageOf(address), { top: 3 })", "has no option 'top'"),
+        ("(await open('wasm')).load()", "an entry of find, got nothing"),
+        ("(await open('wasm')).load(name, { backend: 'cpu' })", "load has no option 'backend'. It has none."),
+        (
+            "const zoo = await openZoo('/store/', { wasmPath }); zoo.dispose(); return zoo.load(name)",
+            "This zoo was disposed of. Open the store again.",
+        ),
+        ("pipeline(await load(name, 'wasm'))", "got yunet_n_160 and nothing"),
+        (
+            "const zoo = await createWorkerZoo('/store/', { wasmPath }); return (await zoo.load(name)).detect(null)",
+            "got null",
+        ),
         ("pipeline(await load('dense4_det_160', 'wasm'), await load('mobilefacenet_025_112', 'wasm'))", "no landmarks"),
     ],
 )
 def test_mistakes_are_sentences(script: str, message: str, watched: Watched) -> None:
+    script = script if script.startswith("const ") else f"return {script}"
     found = run(
         watched.page,
-        f"try {{ await (async () => {script})(); }} catch (error) {{ return `${{error.name}}: ${{error.message}}`; }}",
+        f"return (async () => {{ {script} }})().catch((error) => `${{error.name}}: ${{error.message}}`);",
         name=MODELS[FACE_DETECTION],
         address=as_address(generated(FACE_DETECTION)),
     )
     assert found.startswith("ZooError: ")
     assert message in found
     watched.errors[:] = [error for error in watched.errors if "404" not in error]
+
+
+def test_a_rasteriser_in_software_is_passed_over_unless_asked_for(watched: Watched) -> None:
+    """Chromium computes WebGL in software here, and says of no caveat."""
+    script = """
+    const backends = [];
+    for (const options of [{ wasmPath }, { wasmPath, backends: ['webgl'] }]) {
+      const zoo = await createWorkerZoo('/store/', options);
+      backends.push((await zoo.load(name)).backend);
+      zoo.dispose();
+    }
+    return backends;
+    """
+    assert run(watched.page, script, name=MODELS[FACE_DETECTION]) == ["wasm", "webgl"]
+
+
+def test_an_entry_loads_its_version(watched: Watched) -> None:
+    script = """
+    const zoo = await open('wasm');
+    const [entry] = zoo.find({ task });
+    const model = await zoo.load(entry);
+    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
+    const there = await worker.load(entry);
+    worker.dispose();
+    model.dispose();
+    return [entry, model, there].map(({ name, version }) => [name, version]);
+    """
+    entry, *models = run(watched.page, script, task=FACE_DETECTION)
+    assert models == [entry, entry]
+
+
+def test_nothing_waits_for_a_worker_that_was_ended(watched: Watched) -> None:
+    script = """
+    const { TrainingSession } = await import('/pocket-zoo-train.js');
+    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
+    const model = await worker.load(name);
+    worker.dispose();
+    const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath });
+    training.dispose();
+    const image = await imageOf(address);
+    const calls = [model.detect(image), worker.load(name), worker.memory(), training.memory(), training.fit()];
+    return (await Promise.allSettled(calls)).map(({ reason }) => `${reason?.name}: ${reason?.message}`);
+    """
+    said = run(watched.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
+    assert said == ["ZooError: The worker was ended. Open the store again."] * 5
+
+
+def test_the_storage_is_cleared_while_stores_are_open(watched: Watched) -> None:
+    script = """
+    const { clearCache } = await import('/pocket-zoo.js');
+    const zoo = await openZoo('/store/', { backends: ['wasm'], wasmPath });
+    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
+    (await zoo.load(name)).dispose();
+    await clearCache();
+    const databases = async () => (await indexedDB.databases()).filter(({ name }) => name === 'pocket-zoo').length;
+    const after = await databases();
+    (await zoo.load(name)).dispose();
+    (await worker.load(name)).dispose();
+    const again = await databases();
+    await openZoo('/store/', { wasmPath });
+    worker.dispose();
+    return [after, again];
+    """
+    assert run(watched.page, script, name=MODELS[FACE_DETECTION]) == [0, 1]
 
 
 def check_nothing_is_left(page: Page, backend: str, detections: int, cycles: int) -> None:

@@ -390,3 +390,74 @@ def test_a_training_stops_when_asked(watched: Watched, address: str) -> None:
     page.get_by_role("button", name="Stop").click()
     expect(page.locator("#status")).to_contain_text("Stopped; the weights are those of epoch")
     expect(page.get_by_role("button", name="Download")).to_be_enabled()
+
+
+def test_a_new_run_shows_nothing_of_the_one_before(watched: Watched, address: str) -> None:
+    page = visit(watched, address, CLASSIFIER)
+    train(page, data="own/three", start="published", epochs=1)
+    page.get_by_role("button", name="Download").click()
+    expect(page.locator("#downloads a")).to_have_count(2)
+    expect(page.locator("#score")).not_to_have_text("–")
+    shown = page.evaluate(
+        """() => {
+          document.getElementById('go').click();
+          const text = (id) => document.getElementById(id).textContent;
+          const numbers = ['score', 'loss', 'epoch', 'rate-now', 'batch-now', 'running'].map(text);
+          const disabled = ['save', 'download'].map((id) => document.getElementById(id).disabled);
+          return { numbers, disabled, metric: text('metric'), downloads: text('downloads') };
+        }"""
+    )
+    assert shown == {"numbers": ["–"] * 6, "disabled": [True, True], "metric": "score", "downloads": ""}
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_disabled()
+
+
+def test_a_pack_that_does_not_fit_is_told_before_the_start(watched: Watched, address: str, packs: Path) -> None:
+    page = visit(watched, address, DETECTOR)
+    fit, data = page.locator("#fit"), page.get_by_role("combobox", name="Data", exact=True)
+    expect(fit).to_be_hidden()
+    data.select_option("own/three")
+    expect(fit).to_contain_text(f"{DETECTOR} needs boxes; these data are labelled for object-recognition")
+    data.select_option("own/twenty")
+    expect(fit).to_be_hidden()
+    data.select_option("files")
+    page.get_by_label("All files of a data pack").set_input_files(sorted((packs / "three").iterdir()))
+    expect(fit).to_contain_text("these data are labelled for object-recognition")
+    data.select_option("generated/object-detection")
+    expect(fit).to_be_hidden()
+
+
+def test_readable_pictures_are_kept_and_the_others_named(watched: Watched, address: str, tmp_path: Path) -> None:
+    page = visit(watched, address, CLASSIFIER)
+    page.get_by_role("combobox", name="Data", exact=True).select_option("own")
+    for number in (0, 2):
+        generated(OBJECT_RECOGNITION, number=number).save(tmp_path / f"{number}.png")
+    (tmp_path / "1.png").write_text("no picture")
+    page.get_by_label("Add pictures").set_input_files([tmp_path / f"{number}.png" for number in range(3)])
+    expect(page.get_by_role("alert")).to_contain_text("'1.png' is no picture that this browser can show")
+    expect(page.locator("#thumbnails button")).to_have_count(2)
+    expect(page.get_by_role("button", name="2.png, picture 2 of 2")).to_be_visible()
+
+
+def test_a_session_measures_the_batch_size_and_finds_packs_beside_the_page(watched: Watched, address: str) -> None:
+    page = visit(watched, address, CLASSIFIER)
+    done = page.evaluate(
+        """async ({ model, wasmPath }) => {
+          const { TrainingSession } = await import('/pocket-zoo-train.js');
+          const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath });
+          const sentence = (error) => `${error.name}: ${error.message}`;
+          const missing = { reference: model, start: 'published', data: { pack: 'packs/own/none/' } };
+          const refused = await training.prepare(missing).catch(sentence);
+          const misspelt = await training.fit({ epoch: 1 }).catch(sentence);
+          await training.prepare({ ...missing, data: { pack: 'packs/own/three' } });
+          const { recipe } = await training.fit({ epochs: 1 });
+          training.dispose();
+          return { refused, misspelt, recipe };
+        }""",
+        {"model": CLASSIFIER, "wasmPath": wasm_path()},
+    )
+    assert done["refused"].startswith("ZooError: ")
+    assert "status 404. Check the address of the data pack" in done["refused"]
+    assert done["misspelt"].startswith("ZooError: fit has no option 'epoch'.")
+    assert done["recipe"]["batchSize"] in (1, 2, 4, 8, 16, 32)
+    watched.errors[:] = [error for error in watched.errors if "404" not in error]

@@ -6,6 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import ThreadingHTTPServer
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from exports.serve import HEADERS, is_loopback, open_server
 from zoo import ZooError
 from zoo._cli import main
 from zoo._specs import TASKS
+from zoo.catalog import SHIPPED, STORE_VARIABLE
 
 LOOPBACK = "127.0.0.1"
 Answer = tuple[int, dict[str, str], bytes]
@@ -207,3 +209,21 @@ def test_a_folder_of_packs_that_is_none_is_a_sentence(pages: Path, tmp_path: Pat
         open_server(tmp_path, host=LOOPBACK, port=0, packs=tmp_path / "none", pages=pages),
     ):
         pass
+
+
+def test_without_a_store_the_shipped_models_are_served(
+    pages: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(server: ThreadingHTTPServer) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(STORE_VARIABLE, raising=False)
+    monkeypatch.setattr("exports.serve.open_server", partial(open_server, pages=pages))
+    monkeypatch.setattr(ThreadingHTTPServer, "serve_forever", stop)
+    assert main(["serve", "--port", "0"]) == 0
+    assert f"shows the models that come with the package, {SHIPPED}; Ctrl-C" in capsys.readouterr().out
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "catalog.json").write_bytes((SHIPPED / "catalog.json").read_bytes())
+    assert main(["serve", "--port", "0"]) == 0
+    assert "shows store; Ctrl-C" in capsys.readouterr().out

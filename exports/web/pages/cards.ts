@@ -1,10 +1,14 @@
 /** A card per model: its bytes, its metric with conditions, and, opened, everything that its manifest says. */
 import type { Entry, Manifest, Zoo } from '../src/index.js';
 import { element, facts } from './dom.js';
+import { renderMarkdown } from './markdown.js';
 import { kilobytes } from './page.js';
 import { cardId } from './plot.js';
 
 const CARD = 'card.md';
+/** A longer card is shown as it is written. */
+const MAX_RENDERED_BYTES = 200_000;
+const PICTURE_TYPES: Record<string, string> = { png: 'image/png', jpg: 'image/jpeg', jpeg: 'image/jpeg', webp: 'image/webp' };
 const MANY = 12;
 
 /** The card of a model. `onTry` is called when the visitor wants to try it. */
@@ -36,10 +40,26 @@ async function fill(details: HTMLElement, zoo: Zoo, entry: Entry): Promise<void>
       ? new TextDecoder().decode(await zoo.file(entry, manifest, CARD))
       : undefined;
     details.append(factsOf(entry, manifest));
-    if (text !== undefined) details.append(element('pre', {}, text));
+    if (text === undefined) return;
+    if (text.length > MAX_RENDERED_BYTES) details.append(element('pre', {}, text));
+    else details.append(renderMarkdown(text, (path, alt) => picture(zoo, entry, manifest, path, alt)));
   } catch (error) {
     details.append(element('p', { class: 'problem' }, (error as Error).message));
   }
+}
+
+/** A picture of the artifact's own, checked by its hash; any other is left out, and what it shows is said. */
+function picture(zoo: Zoo, entry: Entry, manifest: Manifest, path: string, alt: string): Node {
+  const type = PICTURE_TYPES[path.split('.').at(-1)!.toLowerCase()];
+  if (type === undefined || !Object.hasOwn(manifest.files, path)) return element('em', {}, `[${alt || 'a picture'}]`);
+  const image = element('img', { alt });
+  const load = async () => {
+    const address = URL.createObjectURL(new Blob([await zoo.file(entry, manifest, path)], { type }));
+    image.onload = image.onerror = () => URL.revokeObjectURL(address);
+    image.src = address;
+  };
+  load().catch((error: Error) => image.replaceWith(element('span', { class: 'problem' }, `${alt}: ${error.message}`)));
+  return image;
 }
 
 type Metric = { name: string; value: number | null; data: string; split: string; pictures: number; precision: string };

@@ -1,12 +1,15 @@
 /** The gallery: what is published, how accurate for how many bytes, and trying it. */
-import { TASKS, type Entry, type Task } from '../src/index.js';
+import { TASKS, type Entry, type Manifest, type Task } from '../src/index.js';
 import { card } from './cards.js';
 import { byId, element } from './dom.js';
 import {
-  attempt, backendSelect, keepPage, kilobytes, loadPicture, openStore, samples, startOffline, tell,
+  asked, attempt, backendSelect, keepPage, kilobytes, loadPicture, openStore, samples, startOffline, tell, tellUnknown,
 } from './page.js';
 import { legend, plot } from './plot.js';
 import { Tryout } from './tryout.js';
+
+/** The name of generated data. */
+const SYNTHETIC = 'synthetic';
 
 const offline = startOffline();
 const zoo = await openStore().catch(tell);
@@ -24,6 +27,7 @@ if (zoo) {
       if (entry === undefined) return;
       showSamples(entry.task);
       await tryout.choose(`${entry.name}@${entry.version}`, backend.value);
+      showTraining(tryout.manifest);
       await tryout.again();
     });
 
@@ -31,12 +35,21 @@ if (zoo) {
     const list = byId('samples', HTMLUListElement);
     if (list.dataset.task === task) return;
     list.dataset.task = task;
-    const buttons = names[task].map((path, number) => {
-      const image = element('img', { src: `samples/${path}`, alt: `generated picture ${number + 1}`, loading: 'lazy' });
+    const buttons = names[task].map((path, i, all) => {
+      const alt = `generated picture ${i + 1} of ${all.length}`;
+      const image = element('img', { src: `samples/${path}`, alt, loading: 'lazy' });
       const onclick = () => attempt(async () => tryout.show(await loadPicture(`samples/${path}`)));
       return element('li', {}, element('button', { type: 'button', onclick }, image));
     });
     list.replaceChildren(...buttons);
+  };
+
+  /** Photographs teach a model little about drawings. */
+  const showTraining = (manifest?: Manifest) => {
+    const { data } = (manifest?.training ?? {}) as { data?: { name?: unknown } };
+    const note = byId('samples-note', HTMLParagraphElement);
+    note.hidden = typeof data?.name !== 'string' || data.name === SYNTHETIC;
+    note.textContent = `The samples are generated drawings. This model was trained on ${String(data?.name)} and may do badly on them.`;
   };
 
   const showPlot = (entries: readonly Entry[]) => {
@@ -92,12 +105,13 @@ if (zoo) {
   showModels();
   await offline; // the service worker keeps what the models' worker fetches
   addEventListener('resize', () => showPlot(zoo.find(task.value === '' ? {} : { task: task.value as Task })));
-  const wanted = new URLSearchParams(location.search).get('model');
-  if (zoo.entries.some(({ name }) => name === wanted)) model.value = wanted!;
+  const wanted = asked('model', zoo.entries.map(({ name }) => name));
+  if (wanted !== undefined) model.value = wanted;
   const first = chosen();
   if (first && (await choose())) {
     await attempt(async () => tryout.show(await loadPicture(`samples/${names[first.task][0]}`)));
   }
+  tellUnknown();
 }
 document.documentElement.dataset.ready = 'true';
 await keepPage();

@@ -86,13 +86,19 @@ export class Labeller {
   }
 
   private async add(input: HTMLInputElement): Promise<void> {
-    for (const file of input.files ?? []) {
-      const label = this.isDetection ? '' : this.label.value.trim();
-      this.pictures.push({ file, image: await loadPicture(file), label, boxes: [] });
+    const label = this.isDetection ? '' : this.label.value.trim();
+    const refused: Error[] = [];
+    for (const file of [...(input.files ?? [])]) {
+      try {
+        this.pictures.push({ file, image: await loadPicture(file), label, boxes: [] });
+      } catch (error) {
+        refused.push(error as Error);
+      }
     }
     input.value = '';
     this.current ??= this.pictures[0];
     this.show();
+    if (refused.length > 0) throw new Error(refused.map(({ message }) => message).join(' '));
   }
 
   private remove(): void {
@@ -163,7 +169,8 @@ export class Labeller {
     };
     byId('thumbnails', HTMLUListElement).replaceChildren(
       ...this.pictures.map((own, i) => {
-        const pressed = { 'aria-pressed': String(own === current), 'aria-label': `Picture ${i + 1}` };
+        const name = `${own.file.name}, picture ${i + 1} of ${this.pictures.length}`;
+        const pressed = { 'aria-pressed': String(own === current), 'aria-label': name };
         return element('li', {}, element('button', { type: 'button', ...pressed, onclick: choose(own) }, thumbnail(own.image)));
       }),
     );

@@ -1,10 +1,13 @@
 /** What all pages share: the store, the sentence that says what went wrong, and staying usable without network. */
-import { BACKENDS, createWorkerZoo, openZoo, type Backend, type WorkerZoo, type Zoo } from '../src/index.js';
+import { NoBackend } from '../src/errors.js';
+import { BACKENDS, createWorkerZoo, openZoo, type WorkerZoo, type Zoo } from '../src/index.js';
 import { byId, element } from './dom.js';
 
 export const STORE = new URL('store/', document.baseURI);
 /** Pages and their scripts, kept by `sw.ts`. */
 const PAGES_CACHE = 'pocket-zoo-pages';
+/** The choice of whichever back end works. */
+export const FASTEST = 'auto';
 
 declare const WASM_PATH: string; // set by vite.config.ts
 export const WASM = WASM_PATH;
@@ -12,8 +15,32 @@ export const WASM = WASM_PATH;
 /** Show a sentence above everything else, or hide it. */
 export function tell(problem: unknown): void {
   const notice = byId('notice', HTMLParagraphElement);
-  notice.textContent = problem instanceof Error ? problem.message : String(problem ?? '');
+  notice.textContent = sentence(problem);
   notice.hidden = notice.textContent === '';
+}
+
+function sentence(problem: unknown): string {
+  if (problem instanceof NoBackend) {
+    const { value } = byId('backend', HTMLSelectElement);
+    if (value === FASTEST) return 'This browser offers nothing that models could compute on. Use another browser.';
+    return `The backend ${value} does not start in this browser. Choose another one: 'fastest' takes one that works.`;
+  }
+  return problem instanceof Error ? problem.message : String(problem ?? '');
+}
+
+const unknown: string[] = [];
+
+/** What the address asks for with `?name=`, where it is one of those known; else it is noted for `tellUnknown`. */
+export function asked(name: string, known: readonly string[]): string | undefined {
+  const wanted = new URLSearchParams(location.search).get(name);
+  if (wanted === null || known.includes(wanted)) return wanted ?? undefined;
+  unknown.push(`The address asks for the ${name} '${wanted}', which is not offered here. Choose one from the list.`);
+  return undefined;
+}
+
+/** Say what the address asked for in vain, unless something else is told. */
+export function tellUnknown(): void {
+  if (unknown.length > 0 && byId('notice', HTMLParagraphElement).hidden) tell(unknown.join(' '));
 }
 
 /** Run what a control asks for; what goes wrong is told, not lost. Says whether it went well. */
@@ -34,17 +61,16 @@ export function openStore(): Promise<Zoo> {
 
 /** Models that compute beside the page, on one back end or on the first that works. */
 export function openWorker(backend: string): Promise<WorkerZoo> {
-  const backends = BACKENDS.filter((name) => backend === 'auto' || name === backend);
+  const backends = BACKENDS.filter((name) => backend === FASTEST || name === backend);
   return createWorkerZoo(STORE, { backends, wasmPath: WASM_PATH, onNotice: tell });
 }
 
 /** Fill a select with the back ends; returns it. `?backend=wasm` in the address chooses. */
 export function backendSelect(id: string): HTMLSelectElement {
   const select = byId(id, HTMLSelectElement);
-  select.append(element('option', { value: 'auto' }, 'fastest'));
+  select.append(element('option', { value: FASTEST }, 'fastest'));
   for (const name of BACKENDS) select.append(element('option', { value: name }, name));
-  const wanted = new URLSearchParams(location.search).get('backend');
-  if (BACKENDS.includes(wanted as Backend)) select.value = wanted!;
+  select.value = asked('backend', [FASTEST, ...BACKENDS]) ?? FASTEST;
   return select;
 }
 

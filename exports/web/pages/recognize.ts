@@ -2,12 +2,15 @@
 import { drawDetections, pipeline, type Face, type Pipeline, type WorkerModel, type WorkerZoo } from '../src/index.js';
 import { Camera } from './camera.js';
 import { byId, element } from './dom.js';
-import { attempt, backendSelect, kilobytes, loadPicture, openStore, openWorker, samples, keepPage, startOffline } from './page.js';
+import { attempt, backendSelect, kilobytes, loadPicture, openStore, openWorker, samples, keepPage, startOffline, tellUnknown } from './page.js';
 import { People, type Match } from './people.js';
 
 const LARGEST = 0;
 const NOBODY = 'nobody enrolled';
 const PORTRAIT_PX = 56;
+const NO_RECOGNIZER =
+  "No recognition model is published here. Run 'zoo run sphereface_050_112 --data DIR', which trains one on the people in DIR and " +
+  'publishes it, then reload.';
 
 const stage = byId('stage', HTMLCanvasElement);
 const threshold = byId('threshold', HTMLInputElement);
@@ -33,7 +36,7 @@ async function start(): Promise<void> {
 
 /** A picture of one aligned face is a face as it is; in all others faces are looked for. */
 async function look(picture: HTMLImageElement | ImageBitmap, isAligned: boolean, mirror = false): Promise<void> {
-  if (embedder === undefined) throw new Error('No recognition model is published here. Publish one, then reload.');
+  if (embedder === undefined) throw new Error('The recognition model is not loaded. Choose another one or another backend.');
   const { width, height } = picture;
   let found: Face[];
   if (isAligned) {
@@ -123,8 +126,9 @@ async function film(): Promise<void> {
 }
 
 function sampleButtons(paths: string[], kind: string, isAligned: boolean): HTMLElement[] {
-  return paths.map((path, number) => {
-    const image = element('img', { src: `samples/${path}`, alt: `${kind} ${number + 1}`, loading: 'lazy' });
+  return paths.map((path, i) => {
+    const alt = `${kind} ${i + 1} of ${paths.length}`;
+    const image = element('img', { src: `samples/${path}`, alt, loading: 'lazy' });
     const onclick = () =>
       attempt(async () => {
         camera.stop();
@@ -134,6 +138,18 @@ function sampleButtons(paths: string[], kind: string, isAligned: boolean): HTMLE
   });
 }
 
+/** Where there is nothing to recognise with, nothing can be asked for. */
+function disableAll(): void {
+  document.querySelectorAll<HTMLInputElement>('main :is(button, input, select)').forEach((control) => (control.disabled = true));
+}
+
+byId('enrol', HTMLFormElement).onsubmit = (event) => {
+  event.preventDefault();
+  const name = byId('name', HTMLInputElement);
+  void attempt(() => enrol(name.value.trim()));
+  name.value = '';
+};
+let isUsable = false;
 await attempt(async () => {
   const offline = startOffline();
   const zoo = await openStore();
@@ -142,7 +158,7 @@ await attempt(async () => {
   detector.append(...zoo.find({ task: 'face-detection' }).map(option));
   recognizer.append(...zoo.find({ task: 'face-recognition' }).map(option));
   zoo.dispose();
-  if (recognizer.value === '') throw new Error('No recognition model is published here. Publish one, then reload.');
+  if (recognizer.value === '') throw new Error(NO_RECOGNIZER);
   const names = await samples();
   byId('samples', HTMLUListElement).replaceChildren(
     ...sampleButtons(names['face-recognition'], 'one generated face', true),
@@ -159,14 +175,11 @@ await attempt(async () => {
       if (file) await look(await loadPicture(file), false);
     });
   byId('camera', HTMLButtonElement).onclick = () => attempt(() => (camera.isOn ? camera.stop() : film()));
-  byId('enrol', HTMLFormElement).onsubmit = (event) => {
-    event.preventDefault();
-    const name = byId('name', HTMLInputElement);
-    void attempt(() => enrol(name.value.trim()));
-    name.value = '';
-  };
+  isUsable = true;
   await offline; // the service worker keeps what the models' worker fetches
   await start();
 });
+if (!isUsable) disableAll();
+tellUnknown();
 document.documentElement.dataset.ready = 'true';
 await keepPage();

@@ -1,13 +1,14 @@
 /** The training page: choose a model and data, watch it learn, keep or download what it has learned. */
-import { BACKENDS, type Entry } from '../src/index.js';
+import { BACKENDS, TASKS, type Entry, type Task } from '../src/index.js';
 import { TrainingSession, type DataSource, type Prepared, type Start, type WorkerEvent } from '../src/train/index.js';
 import { Curve } from './curve.js';
 import { byId, element } from './dom.js';
 import { Labeller } from './labeller.js';
-import { STORE, WASM, attempt, backendSelect, keepPage, kilobytes, openStore, startOffline, tell } from './page.js';
+import { PACK_INDEX, taskOf } from './packs.js';
+import { STORE, WASM, asked, attempt, backendSelect, keepPage, kilobytes, openStore, startOffline, tell, tellUnknown } from './page.js';
 
 const PACKS = new URL('packs/', document.baseURI);
-const [FILES, OWN] = ['files', 'own'];
+const [FILES, OWN, GENERATED] = ['files', 'own', 'generated/'];
 const DETECTS = ['face-detection', 'object-detection'];
 const TRAINED = [...DETECTS, 'object-recognition', 'face-gate'];
 
@@ -74,10 +75,23 @@ function describe({ name, labels, parameters, pictures, isMeasuredOnTraining, st
   return `${name}, ${parameters.toLocaleString('en')} weights, learns ${labels.join(', ')} from ${pictures.train} pictures; ${measured}.${anew}${landmarks}`;
 }
 
+/** Show nothing of the run before: another model's score is not this one's. */
+function forget(): void {
+  byId('epochs-table', HTMLTableSectionElement).replaceChildren();
+  revokeDownloads();
+  for (const id of ['batch-now', 'running']) show(id, '–');
+  show('metric', 'score');
+  forgetNumbers();
+}
+
+function forgetNumbers(): void {
+  curve.clear();
+  for (const id of ['epoch', 'loss', 'score', 'rate-now', 'tensors', 'memory']) show(id, '–');
+}
+
 async function train(): Promise<void> {
   const [from, seed] = [start.value as Start, Math.floor(Math.random() * 2 ** 30)];
-  byId('epochs-table', HTMLTableSectionElement).replaceChildren();
-  curve.clear();
+  forget();
   say('Loading …');
   const chosen = source();
   const worker = await session();
@@ -91,7 +105,7 @@ async function train(): Promise<void> {
     if (!hasLearned && !isStopped) {
       throw new Error(`The model does not learn ${pictures} pictures by heart. Look at the labels, or start from fresh weights.`);
     }
-    curve.clear();
+    forgetNumbers(); // those of twenty pictures
   }
   const wanted = byId('batch', HTMLSelectElement).value;
   const batchSize = wanted === '' && !isStopped ? await worker.measureBatchSize() : Number(wanted || 1);
@@ -121,24 +135,50 @@ async function run(): Promise<void> {
 async function offerDownload(): Promise<void> {
   const files = await training!.download();
   const links = Object.entries(files).map(([name, blob]) => element('a', { href: URL.createObjectURL(blob), download: name }, name));
+  revokeDownloads().append(...links.flatMap((link) => [link, ' ']));
+  links.forEach((link) => link.click());
+}
+
+/** Take the links of an earlier download away; returns their place. */
+function revokeDownloads(): HTMLSpanElement {
   const place = byId('downloads', HTMLSpanElement);
   place.querySelectorAll('a').forEach(({ href }) => URL.revokeObjectURL(href));
-  place.replaceChildren(...links.flatMap((link) => [link, ' ']));
-  links.forEach((link) => link.click());
+  place.replaceChildren();
+  return place;
 }
 
 function chooseData(): void {
   byId('pack-files-label', HTMLLabelElement).hidden = data.value !== FILES;
   byId('labelling', HTMLElement).hidden = data.value !== OWN;
+  void attempt(tellFit);
+}
+
+/** Say at once where the chosen data are labelled for what the model does not do; other mistakes are told at the start. */
+async function tellFit(): Promise<void> {
+  const [entry, chosen] = [chosenEntry(), data.value];
+  const [index] = [...(byId('pack-files', HTMLInputElement).files ?? [])].filter(({ name }) => name === PACK_INDEX);
+  let task: Task | undefined;
+  if (chosen === FILES) task = index && (await taskOf(index));
+  else if (chosen.startsWith(GENERATED)) task = TASKS.find((one) => chosen === GENERATED + one);
+  else if (chosen !== OWN) task = await taskOf(new URL(`${chosen}/${PACK_INDEX}`, PACKS));
+  if (entry !== chosenEntry() || chosen !== data.value) return; // another was chosen meanwhile
+  const place = byId('fit', HTMLParagraphElement);
+  place.hidden = !task || entry === undefined || DETECTS.includes(task) === DETECTS.includes(entry.task);
+  const wanted = DETECTS.includes(entry?.task ?? '') ? 'boxes' : 'a class for each picture';
+  place.textContent = `${entry?.name} needs ${wanted}; these data are labelled for ${task}. Choose other data or another model.`;
+}
+
+function chosenEntry(): Entry | undefined {
+  return entries.find(({ name }) => model.value.startsWith(`${name}@`));
 }
 
 /** Offer the data that suit the model's task first; all others stay, since a pack may hold them. */
 function chooseModel(): void {
-  const entry = entries.find(({ name }) => model.value.startsWith(`${name}@`));
+  const entry = chosenEntry();
   if (entry === undefined) return;
   labeller.setTask(entry.task, DETECTS.includes(entry.task), entry.labels);
-  const generated = `generated/${entry.task}`;
-  if (data.value.startsWith('generated/') && [...data.options].some(({ value }) => value === generated)) data.value = generated;
+  const generated = GENERATED + entry.task;
+  if (data.value.startsWith(GENERATED) && [...data.options].some(({ value }) => value === generated)) data.value = generated;
   chooseData();
 }
 
@@ -163,6 +203,7 @@ await attempt(async () => {
   data.append(...[[OWN, 'pictures labelled here'], [FILES, 'files of a data pack …']].map(([value, text]) => element('option', { value }, text)));
   data.onchange = chooseData;
   model.onchange = chooseModel;
+  byId('pack-files', HTMLInputElement).onchange = () => void attempt(tellFit);
   byId('controls', HTMLFormElement).onsubmit = (event) => {
     event.preventDefault();
     void run();
@@ -178,11 +219,12 @@ await attempt(async () => {
     data.prepend(element('option', { value: path }, origin === 'own' ? `pack ${rest.join('/')}` : `${rest.join('/')}, generated`));
   }
   data.selectedIndex = 0;
-  const wanted = new URLSearchParams(location.search).get('model');
-  const found = [...model.options].find(({ value }) => value.startsWith(`${wanted}@`));
-  if (found !== undefined) model.value = found.value;
+  const name = asked('model', entries.map((entry) => entry.name));
+  const wanted = entries.find((entry) => entry.name === name);
+  if (wanted !== undefined) model.value = `${wanted.name}@${wanted.version}`;
   chooseModel();
   await offline;
 });
+tellUnknown();
 document.documentElement.dataset.ready = 'true';
 await keepPage();

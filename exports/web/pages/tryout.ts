@@ -1,11 +1,12 @@
 /** Trying one model on one source: loads, runs, draws, measures, and cleans up behind itself. */
-import { drawDetections, type WorkerModel, type WorkerZoo } from '../src/index.js';
+import { drawDetections, type Manifest, type WorkerModel, type WorkerZoo } from '../src/index.js';
 import { describeClasses, describeDetections } from './answers.js';
 import { Camera } from './camera.js';
 import { byId, element } from './dom.js';
 import { attempt, kilobytes, openWorker } from './page.js';
 
 const SMOOTHING = 0.2;
+const MEASURES = ['milliseconds', 'tensors', 'memory', 'running'];
 
 export class Tryout {
   readonly camera = new Camera();
@@ -17,10 +18,16 @@ export class Tryout {
   private readonly threshold = byId('threshold', HTMLInputElement);
   private readonly mirror = byId('mirror', HTMLInputElement);
 
+  /** The contract of the chosen model, once it is loaded. */
+  get manifest(): Manifest | undefined {
+    return this.model?.manifest;
+  }
+
   /** Load a model; the one before and, on another back end, its worker end first. */
   async choose(reference: string, backend: string): Promise<void> {
     const before = this.model;
     this.model = this.milliseconds = undefined;
+    for (const id of MEASURES) byId(id, HTMLElement).textContent = '–';
     await before?.dispose();
     this.say(`Loading ${reference} …`);
     let model: WorkerModel;
@@ -87,13 +94,19 @@ export class Tryout {
   private async run(still: ImageBitmap, mirror: boolean): Promise<void> {
     const model = this.model!;
     const start = performance.now();
-    const answer = await ask(model, still, { scoreThreshold: Number(this.threshold.value), mirror });
+    let answer: Answer;
+    try {
+      answer = await ask(model, still, { scoreThreshold: Number(this.threshold.value), mirror });
+    } catch (error) {
+      if (model !== this.model) return; // its worker was ended for another back end
+      throw error;
+    }
     const took = performance.now() - start;
     if (model !== this.model) return; // another model was chosen meanwhile
     this.milliseconds = this.milliseconds === undefined ? took : this.milliseconds + SMOOTHING * (took - this.milliseconds);
     this.draw(still, mirror, answer);
     this.say(...answer.says);
-    await this.measure();
+    await this.measure(model);
   }
 
   private draw(still: ImageBitmap, mirror: boolean, answer: Answer): void {
@@ -106,12 +119,16 @@ export class Tryout {
     if (answer.kind === 'detector') drawDetections(drawing, answer.found, { scale });
   }
 
-  private async measure(): Promise<void> {
-    const { tensors, bytes } = await this.zoo!.memory();
+  private async measure(model: WorkerModel): Promise<void> {
+    const { tensors, bytes } = await this.zoo!.memory().catch((error: unknown) => {
+      if (model === this.model) throw error;
+      return { tensors: 0, bytes: 0 };
+    });
+    if (model !== this.model) return;
     byId('milliseconds', HTMLElement).textContent = this.milliseconds!.toFixed(1);
     byId('tensors', HTMLElement).textContent = String(tensors);
     byId('memory', HTMLElement).textContent = kilobytes(bytes);
-    byId('running', HTMLElement).textContent = this.model?.backend ?? '';
+    byId('running', HTMLElement).textContent = model.backend;
   }
 
   private say(...children: (Node | string)[]): void {

@@ -1,7 +1,8 @@
 /** Brings a found face to the pose that recognition models were trained on: twin of `zoo/tasks/alignment.py`. */
 import type { InputSpec, Point } from './contract.js';
 import { ZooError } from './errors.js';
-import { context, drawable, makeCanvas, type Canvas, type Source } from './source.js';
+import { shown } from './options.js';
+import { context, drawable, makeCanvas, sourceSize, type Canvas, type Source } from './source.js';
 
 /** Turn, scale and shift: x' = a x - b y + c, y' = b x + a y + d. */
 export interface Similarity {
@@ -32,13 +33,21 @@ function mean(points: readonly Point[]): Point {
   return { x: sum.x / points.length, y: sum.y / points.length };
 }
 
+function isPoint(point: Partial<Point> | null | undefined): boolean {
+  return Number.isFinite(point?.x) && Number.isFinite(point?.y);
+}
+
 /**
  * Cut a face out of a picture, upright, so that its landmarks fall on those of `input.alignment`, at model size.
  * A large face is drawn at a multiple of the model size, from which the model's own resize averages.
  */
 export function alignFace(source: Source, landmarks: Record<string, Point>, input: InputSpec): Canvas {
+  sourceSize(source);
+  if (typeof landmarks !== 'object' || landmarks === null) {
+    throw new ZooError(`Landmarks are those of a detection, an object of points by name, got ${shown(landmarks)}. Give them, or nothing.`);
+  }
   const template = Object.entries(input.alignment ?? {});
-  const missing = template.filter(([name]) => landmarks[name] === undefined).map(([name]) => name);
+  const missing = template.filter(([name]) => !isPoint(landmarks[name])).map(([name]) => name);
   if (template.length < 2) throw new ZooError('The model says of no landmarks where they lie in a face. Publish it again.');
   if (missing.length > 0) throw new ZooError(`To align a face, its ${missing.join(', ')} must be known. Give its landmarks.`);
   const from = template.map(([name]) => landmarks[name]);

@@ -1,39 +1,27 @@
 /** Starting TensorFlow.js on one of its back ends; each is fetched only when its turn comes. */
 import * as tf from '@tensorflow/tfjs-core';
-import { BACKENDS, type Backend } from './backends.js';
-import { ZooError, reason } from './errors.js';
-import { makeCanvas } from './source.js';
+import type { Backend } from './backends.js';
+import { NoBackend, reason } from './errors.js';
+import { hasFastWebgl, isSoftwareAdapter, type GpuAdapter } from './rasteriser.js';
 
-/** Each imports its back end and returns true, or returns false where this device has no use for it. */
-const STARTERS: Record<Backend, (wasmPath: string) => Promise<boolean>> = {
-  async webgpu() {
-    const gpu = (navigator as { gpu?: { requestAdapter(): Promise<object | null> } }).gpu;
-    if (!(await gpu?.requestAdapter())) return false;
-    await import('@tensorflow/tfjs-backend-webgpu');
-    return true;
-  },
-  async webgl() {
-    if (!hasFastWebgl()) return false;
-    await import('@tensorflow/tfjs-backend-webgl');
-    return true;
-  },
+/** Each imports its back end. */
+const LOADERS: Record<Backend, (wasmPath: string) => Promise<unknown>> = {
+  webgpu: () => import('@tensorflow/tfjs-backend-webgpu'),
+  webgl: () => import('@tensorflow/tfjs-backend-webgl'),
   async wasm(wasmPath) {
     const wasm = await import('@tensorflow/tfjs-backend-wasm');
     wasm.setWasmPaths(wasmPath);
-    return true;
   },
-  async cpu() {
-    await import('@tensorflow/tfjs-backend-cpu');
-    return true;
-  },
+  cpu: () => import('@tensorflow/tfjs-backend-cpu'),
 };
 
-/** A software rasteriser runs WebGL correctly but slower than wasm, and is not chosen by itself. */
-function hasFastWebgl(): boolean {
-  const canvas = makeCanvas({ width: 1, height: 1 }) as HTMLCanvasElement;
-  const found = canvas.getContext('webgl2', { failIfMajorPerformanceCaveat: true });
-  found?.getExtension('WEBGL_lose_context')?.loseContext();
-  return found !== null;
+/** Why this device has no use for a back end, if so. The last one wanted is taken even where it computes in software. */
+async function uselessness(backend: Backend, isLast: boolean): Promise<string | undefined> {
+  if (backend === 'webgl' && !isLast && !hasFastWebgl()) return 'webgl has no graphics card';
+  if (backend !== 'webgpu') return undefined;
+  const adapter = await (navigator as { gpu?: { requestAdapter(): Promise<GpuAdapter | null> } }).gpu?.requestAdapter();
+  if (!adapter) return 'webgpu is not offered';
+  return !isLast && isSoftwareAdapter(adapter) ? 'webgpu has no graphics card' : undefined;
 }
 
 /** TensorFlow.js gives up one start when another begins, so each waits for the one before. */
@@ -42,7 +30,8 @@ let before: Promise<unknown> = Promise.resolve();
 /**
  * Start the first of `wanted` that works here and return its name. One that already runs is used again.
  * Throws ZooError when none starts. `wasmPath` is the address of the folder with the wasm files of TensorFlow.js. A back
- * end that lacks one of the `needed` kernels is passed over.
+ * end that lacks one of the `needed` kernels is passed over, and so is one for graphics cards that would compute in
+ * software, unless no other follows.
  */
 export function startBackend(wanted: readonly Backend[], wasmPath: string, needed: readonly string[] = []): Promise<Backend> {
   const start = () => startFirst(wanted, wasmPath, needed);
@@ -53,13 +42,15 @@ export function startBackend(wanted: readonly Backend[], wasmPath: string, neede
 
 async function startFirst(wanted: readonly Backend[], wasmPath: string, needed: readonly string[]): Promise<Backend> {
   const tried: string[] = [];
-  for (const backend of wanted) {
-    if (!BACKENDS.includes(backend)) {
-      throw new ZooError(`Unknown backend '${backend}'. Backends are: ${BACKENDS.join(', ')}.`);
-    }
+  for (const [place, backend] of wanted.entries()) {
     try {
-      const isKnown = tf.engine().registryFactory[backend] !== undefined;
-      const isStarted = (isKnown || (await STARTERS[backend](wasmPath))) && (await tf.setBackend(backend));
+      const useless = await uselessness(backend, place === wanted.length - 1);
+      if (useless !== undefined) {
+        tried.push(useless);
+        continue;
+      }
+      if (tf.engine().registryFactory[backend] === undefined) await LOADERS[backend](wasmPath);
+      const isStarted = await tf.setBackend(backend);
       const missing = needed.filter((kernel) => tf.getKernel(kernel, backend) === undefined);
       if (isStarted && missing.length === 0) return backend;
       tried.push(isStarted ? `${backend} has no ${missing[0]}` : `${backend} does not start`);
@@ -67,5 +58,5 @@ async function startFirst(wanted: readonly Backend[], wasmPath: string, needed: 
       tried.push(`${backend}: ${reason(error)}`);
     }
   }
-  throw new ZooError(`No backend of TensorFlow.js starts here (${tried.join('; ')}). For wasm, give wasmPath.`);
+  throw new NoBackend(`No backend of TensorFlow.js starts here (${tried.join('; ')}). For wasm, give wasmPath.`);
 }

@@ -4,6 +4,7 @@ import { TASKS, type Task } from './contract.js';
 import { ZooError } from './errors.js';
 import { MAX_FILE_BYTES } from './limits.js';
 import { checkPath } from './manifest.js';
+import { checkOptions, number, shown, text, type Rules } from './options.js';
 
 export const CATALOG_SCHEMA = 'pocket-zoo/catalog/1';
 export const LATEST = 'latest';
@@ -42,6 +43,8 @@ export interface Query {
   minMetric?: number;
   name?: string;
 }
+
+const QUERY_RULES: Rules<Query> = { task: text, maxBytes: number(0), minMetric: number(), name: text };
 
 export function parseCatalog(bytes: Uint8Array, document: string): Catalog {
   const check = new Checker(document);
@@ -84,6 +87,7 @@ function checkAliases(check: Checker, value: unknown): Aliases {
 
 /** Of each model the newest version that fits; best score first, then fewest bytes. */
 export function findEntries(entries: readonly Entry[], query: Query = {}): Entry[] {
+  checkOptions('find', query, QUERY_RULES);
   const { task, maxBytes = Infinity, minMetric = -Infinity, name } = query;
   if (task !== undefined && !TASKS.includes(task)) {
     throw new ZooError(`Unknown task '${task}'. Tasks are: ${TASKS.join(', ')}.`);
@@ -102,8 +106,12 @@ export function findEntries(entries: readonly Entry[], query: Query = {}): Entry
   return [...newest.values()].sort((a, b) => score(b) - score(a) || a.bytes - b.bytes || (a.name < b.name ? -1 : 1));
 }
 
-/** The entry that 'name', 'name@latest', 'name@alias' or 'name@version' means. */
-export function resolve({ entries, aliases }: Catalog, reference: string): Entry {
+/** What names a published version: 'name', 'name@latest', 'name@alias', 'name@version', or an entry, which means itself. */
+export type Reference = string | Pick<Entry, 'name' | 'version'>;
+
+/** The entry that a reference means. Throws ZooError when it is not published. */
+export function resolve({ entries, aliases }: Catalog, reference: Reference): Entry {
+  if (typeof reference !== 'string') return resolveEntry(entries, reference);
   const [name, wanted = LATEST] = reference.split('@', 2);
   const versions = entries.filter((entry) => entry.name === name);
   if (versions.length === 0) {
@@ -117,5 +125,15 @@ export function resolve({ entries, aliases }: Catalog, reference: string): Entry
     const known = versions.map((entry) => entry.version).join(', ');
     throw new ZooError(`Model '${name}' has no version '${wanted}'; it has ${LATEST}, ${known}.`);
   }
+  return found;
+}
+
+function resolveEntry(entries: readonly Entry[], given: Exclude<Reference, string>): Entry {
+  if (typeof given?.name !== 'string' || typeof given.version !== 'string') {
+    throw new ZooError(`A model is named by 'name', 'name@version' or an entry of find, got ${shown(given)}. Name one that is published.`);
+  }
+  const { name, version } = given;
+  const found = entries.find((entry) => entry.name === name && entry.version === version);
+  if (found === undefined) throw new ZooError(`Model '${name}' has no version '${version}' in this store. Look it up with find.`);
   return found;
 }

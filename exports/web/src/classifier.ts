@@ -1,6 +1,7 @@
 /** Says what a picture shows. */
 import { softmax } from './decode.js';
 import { LoadedModel } from './model.js';
+import { checkOptions } from './options.js';
 import type { Source } from './source.js';
 
 export interface Classification {
@@ -12,8 +13,9 @@ export interface Classification {
 export class Classifier extends LoadedModel {
   readonly kind = 'classifier';
 
-  /** A score for every label, best first. */
-  async classify(source: Source): Promise<Classification[]> {
+  /** A score for every label, best first. There are no options. */
+  async classify(source: Source, options: Record<string, never> = {}): Promise<Classification[]> {
+    checkOptions('classify', options, {});
     const { class_logits } = await this.run(source);
     return softmax(class_logits)
       .map((score, index) => ({ label: this.manifest.labels[index], score }))

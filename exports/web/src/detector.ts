@@ -1,11 +1,11 @@
 /** Finds faces or objects in pictures. */
 import type { GridRule, Manifest, Point } from './contract.js';
 import { decodeGrid } from './decode.js';
-import { ZooError } from './errors.js';
 import { layAnchors, type Anchors } from './grid.js';
 import { toPicture } from './letterbox.js';
 import { LoadedModel } from './model.js';
 import type { Network } from './network.js';
+import { checkOptions, flag, number, whole, type Rules } from './options.js';
 import { sourceSize, type Source } from './source.js';
 
 /** One find, in pixels of the caller's picture; a box may reach beyond its edges. */
@@ -27,6 +27,8 @@ export interface DetectOptions {
   mirror?: boolean;
 }
 
+const DETECT_RULES: Rules<DetectOptions> = { scoreThreshold: number(0, 1), maxDetections: whole(1), mirror: flag };
+
 export class Detector extends LoadedModel {
   readonly kind = 'detector';
   private readonly rule: GridRule;
@@ -40,14 +42,9 @@ export class Detector extends LoadedModel {
 
   /** Everything found in a picture, best first. Throws ZooError for something that is no picture. */
   async detect(source: Source, options: DetectOptions = {}): Promise<Detection[]> {
+    checkOptions('detect', options, DETECT_RULES);
     const threshold = options.scoreThreshold ?? this.rule.score_threshold;
-    if (!(threshold >= 0 && threshold <= 1)) {
-      throw new ZooError(`scoreThreshold is a number from 0 to 1, got ${threshold}. Try ${this.rule.score_threshold}.`);
-    }
     const max_detections = options.maxDetections ?? this.rule.max_detections;
-    if (!(Number.isInteger(max_detections) && max_detections >= 1)) {
-      throw new ZooError(`maxDetections is a whole number above 0, got ${max_detections}.`);
-    }
     const size = sourceSize(source);
     const outputs = await this.run(source);
     const { x, y } = toPicture(this.manifest.input, size);

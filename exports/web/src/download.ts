@@ -3,9 +3,9 @@ import { Unreachable, ZooError, reason } from './errors.js';
 
 /**
  * Fetch one file of at most `limit` bytes; stops as soon as more arrive. Redirects are refused, since they may lead to
- * another host. Throws Unreachable without network, ZooError for an error status or too many bytes.
+ * another host. `advice` ends what is said of an error status. Throws Unreachable without network, ZooError for an error status or too many bytes.
  */
-export async function download(url: URL, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+export async function download(url: URL, limit: number, advice = 'Check the address of the store, or publish again.'): Promise<Uint8Array<ArrayBuffer>> {
   let response: Response;
   try {
     response = await fetch(url, { redirect: 'error', cache: 'no-cache' });
@@ -13,7 +13,7 @@ export async function download(url: URL, limit: number): Promise<Uint8Array<Arra
     throw new Unreachable(`${url} cannot be reached (${reason(error)}). Check the network and the address.`, { cause: error });
   }
   if (!response.ok) {
-    throw new ZooError(`${url} answered with status ${response.status}. Check the address of the store, or publish again.`);
+    throw new ZooError(`${url} answered with status ${response.status}. ${advice}`);
   }
   const parts: Uint8Array[] = [];
   let length = 0;

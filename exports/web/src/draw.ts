@@ -1,5 +1,7 @@
 /** Draws finds on a canvas that lies over the picture, or on the picture itself. Imports no TensorFlow. */
 import type { Detection } from './detector.js';
+import { ZooError } from './errors.js';
+import { callback, checkOptions, positive, shown, type Rules } from './options.js';
 
 export interface DrawOptions {
   /** Colour of a label's boxes. */
@@ -9,6 +11,8 @@ export interface DrawOptions {
   /** What stands at a box; left out, label and score. */
   caption?: (found: Detection) => string;
 }
+
+const DRAW_RULES: Rules<DrawOptions> = { colour: callback, scale: positive(), caption: callback };
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
@@ -25,6 +29,13 @@ export function labelColour(label: string): string {
 
 /** Draw boxes, captions and landmarks. Nothing is cleared before. */
 export function drawDetections(drawing: Context, detections: readonly Detection[], options: DrawOptions = {}): void {
+  if (typeof drawing?.strokeRect !== 'function') {
+    throw new ZooError(`drawDetections draws on a 2D context, got ${shown(drawing)}. Give canvas.getContext('2d').`);
+  }
+  if (!Array.isArray(detections as unknown)) {
+    throw new ZooError(`drawDetections draws a list of detections, got ${shown(detections)}. Await detect and give its answer.`);
+  }
+  checkOptions('drawDetections', options, DRAW_RULES);
   const { colour = labelColour, scale = 1, caption = defaultCaption } = options;
   drawing.save();
   drawing.lineWidth = LINE_PX;

@@ -3,6 +3,9 @@ export class ZooError extends Error {
   override readonly name = 'ZooError';
 }
 
+/** None of the back ends that were wanted starts. */
+export class NoBackend extends ZooError {}
+
 /** First line of whatever was thrown, for use inside a sentence. */
 export function reason(error: unknown): string {
   return String(error instanceof Error ? error.message : error).split('\n', 1)[0];

@@ -10,11 +10,11 @@ export class Files {
     private readonly onNotice: (sentence: string) => void,
   ) {}
 
-  /** Bytes whose SHA-256 is `hash`. `limit` is how many there may be, or are where `isExact`. */
-  async get(url: URL, hash: string, limit: number, isExact = false): Promise<Uint8Array<ArrayBuffer>> {
-    const kept = await this.cache.get(hash);
+  /** Bytes whose SHA-256 is `hash`. `limit` is how many there may be, or are where `isExact`; `advice` as `download` takes it. */
+  async get(url: URL, hash: string, limit: number, isExact = false, advice?: string): Promise<Uint8Array<ArrayBuffer>> {
+    const kept = await this.kept(hash);
     if (kept !== undefined && (await sha256(kept)) === hash) return kept;
-    const bytes = await download(url, limit);
+    const bytes = await download(url, limit, advice);
     if (isExact && bytes.length !== limit) {
       throw new ZooError(`${url} has ${bytes.length} bytes where the manifest says ${limit}. Publish or upload it again.`);
     }
@@ -26,15 +26,24 @@ export class Files {
   }
 
   /** Bytes that change, such as a catalogue: from the network when it answers, else as they were the last time. */
-  async getLatest(url: URL, limit: number): Promise<Uint8Array<ArrayBuffer>> {
+  async getLatest(url: URL, limit: number, advice?: string): Promise<Uint8Array<ArrayBuffer>> {
     try {
-      const bytes = await download(url, limit);
+      const bytes = await download(url, limit, advice);
       void this.keep(url.href, bytes);
       return bytes;
     } catch (error) {
-      const kept = error instanceof Unreachable ? await this.cache.get(url.href) : undefined;
+      const kept = error instanceof Unreachable ? await this.kept(url.href) : undefined;
       if (kept === undefined) throw error;
       return kept;
+    }
+  }
+
+  private async kept(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      return await this.cache.get(key);
+    } catch (error) {
+      this.onNotice(`This browser cannot read what it kept (${reason(error)}), so it is fetched again.`);
+      return undefined;
     }
   }
 

@@ -9,7 +9,7 @@
  */
 export { BACKENDS, type Backend } from './backends.js';
 export { clearCache } from './cache.js';
-export type { Entry, Query } from './catalog.js';
+export type { Entry, Query, Reference } from './catalog.js';
 export type { Classification, Classifier } from './classifier.js';
 export { TASKS, type Manifest, type Point, type Task } from './contract.js';
 export type { Detection, DetectOptions, Detector } from './detector.js';

@@ -1,16 +1,20 @@
 /** Both ends of a worker: questions and their answers, matched by number, and events in between. */
-import { ZooError, reason } from './errors.js';
+import { NoBackend, ZooError, reason } from './errors.js';
 
 export interface Answer {
   number: number;
   value?: unknown;
-  /** One sentence, where the order could not be followed. */
+  /** One sentence, where the order could not be followed, */
   error?: string;
+  /** as no back end starts. */
+  isBackend?: boolean;
 }
 
 export class Line<Order extends object> {
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: ZooError): void }>();
   private asked = 0;
+  /** Why there is no worker any more. */
+  private ended?: string;
 
   /** `onEvent` hears what the worker says without being asked. */
   constructor(
@@ -22,24 +26,32 @@ export class Line<Order extends object> {
       const caller = this.waiting.get(data.number);
       this.waiting.delete(data.number);
       if (data.error === undefined) caller?.resolve(data.value);
-      else caller?.reject(new ZooError(data.error));
+      else caller?.reject(new (data.isBackend ? NoBackend : ZooError)(data.error));
     };
-    worker.onerror = (event) => this.fail(`The worker broke (${event.message ?? 'it could not be loaded'}). Open the store again.`);
+    worker.onerror = (event) => this.end(`The worker broke (${event.message ?? 'it could not be loaded'}). Open the store again.`);
   }
 
+  /** The worker's answer. Rejects with a ZooError where it gives none, as after the end. */
   ask(order: Order, transfer: Transferable[] = []): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      this.waiting.set(++this.asked, { resolve, reject });
-      this.worker.postMessage({ ...order, number: this.asked }, transfer);
+      if (this.ended !== undefined) return reject(new ZooError(this.ended));
+      const number = ++this.asked;
+      try {
+        this.worker.postMessage({ ...order, number }, transfer);
+      } catch (error) {
+        return reject(new ZooError(`This cannot be handed to a worker (${reason(error)}). Give plain values.`, { cause: error }));
+      }
+      this.waiting.set(number, { resolve, reject });
     });
   }
 
   close(): void {
-    this.worker.terminate();
-    this.fail('The worker was ended. Open the store again.');
+    this.end('The worker was ended. Open the store again.');
   }
 
-  private fail(sentence: string): void {
+  private end(sentence: string): void {
+    this.worker.terminate();
+    this.ended ??= sentence;
     for (const { reject } of this.waiting.values()) reject(new ZooError(sentence));
     this.waiting.clear();
   }
@@ -53,6 +65,7 @@ export function answerOrders<Order extends object>(follow: (order: Order & { num
       answer.value = await follow(data);
     } catch (error) {
       answer.error = reason(error);
+      answer.isBackend = error instanceof NoBackend;
     }
     self.postMessage(answer);
   };

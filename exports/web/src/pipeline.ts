@@ -2,6 +2,7 @@
 import { mirrored, type Detection, type DetectOptions, type Detector } from './detector.js';
 import type { Recognizer } from './recognizer.js';
 import { ZooError } from './errors.js';
+import { shown } from './options.js';
 import { sourceSize, type Source } from './source.js';
 
 export interface Face extends Detection {
@@ -20,6 +21,10 @@ export interface Pipeline {
 
 /** Join a detector and a recognizer. Throws ZooError when the one finds no landmarks that the other aligns by. */
 export function pipeline(detector: FindsFaces, recognizer: Embeds): Pipeline {
+  if (typeof detector?.detect !== 'function' || typeof recognizer?.embed !== 'function') {
+    const [first, second] = [detector, recognizer].map((model: Partial<FindsFaces> | undefined) => model?.manifest?.name ?? shown(model));
+    throw new ZooError(`pipeline joins a detector and a recognizer, got ${first} and ${second}. Load one of each and give both.`);
+  }
   const { decode } = detector.manifest;
   const found = decode.kind === 'grid' ? decode.keypoints : [];
   const needed = Object.keys(recognizer.manifest.input.alignment ?? {});

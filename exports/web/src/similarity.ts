@@ -1,7 +1,13 @@
 import { ZooError } from './errors.js';
+import { shown } from './options.js';
 
 /** Cosine of two embeddings: 1 for the same direction, around 0 for strangers. */
 export function similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  for (const one of [a, b]) {
+    if (typeof one !== 'object' || typeof one?.length !== 'number') {
+      throw new ZooError(`similarity compares two embeddings, lists of numbers, got ${shown(one)}. Give what embed returned.`);
+    }
+  }
   if (a.length !== b.length || a.length === 0) {
     throw new ZooError(`Embeddings of ${a.length} and ${b.length} numbers cannot be compared. Use one model for both.`);
   }
@@ -10,6 +16,9 @@ export function similarity(a: ArrayLike<number>, b: ArrayLike<number>): number {
     dot += a[i] * b[i];
     squaresA += a[i] * a[i];
     squaresB += b[i] * b[i];
+  }
+  if (!(squaresA > 0 && squaresB > 0)) {
+    throw new ZooError('An embedding of zeros, or of what is no number, is similar to nothing. Embed the picture again.');
   }
   return dot / Math.sqrt(squaresA * squaresB);
 }

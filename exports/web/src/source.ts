@@ -1,6 +1,7 @@
 /** What a caller may hand over as a picture, its size, and its pixels on a canvas. */
 import { ZooError, reason } from './errors.js';
 import type { Size } from './letterbox.js';
+import { kindOf, shown } from './options.js';
 
 export type Source =
   | HTMLImageElement
@@ -21,16 +22,26 @@ type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 const MAX_EXACT_PIXELS = 2_000_000;
 const HALVE_FROM = 8;
 
+const KINDS = ['HTMLImageElement', 'HTMLVideoElement', 'HTMLCanvasElement', 'OffscreenCanvas', 'ImageBitmap', 'ImageData'];
+/** What to do about one without pixels, where that is not to wait. */
+const EMPTY: Record<string, string> = {
+  ImageBitmap: 'This ImageBitmap was closed or handed over; make it again, and close it after the answer.',
+  HTMLCanvasElement: 'Give the canvas a size and draw on it.',
+  OffscreenCanvas: 'Give the canvas a size and draw on it.',
+};
+
 /** Size of a picture in its own pixels. Throws ZooError for something else than a picture, or one not loaded yet. */
 export function sourceSize(source: Source): Size {
-  const raw = source as Partial<HTMLImageElement & HTMLVideoElement>;
-  const width = raw.naturalWidth ?? raw.videoWidth ?? raw.width;
-  const height = raw.naturalHeight ?? raw.videoHeight ?? raw.height;
-  if (typeof source !== 'object' || typeof width !== 'number' || typeof height !== 'number') {
-    throw new ZooError(`A picture is an image, video, canvas, ImageBitmap or ImageData, got ${String(source)}.`);
+  const kind = typeof source === 'object' && source !== null ? kindOf(source) : '';
+  if (!KINDS.includes(kind)) {
+    throw new ZooError(`A picture is an image, video, canvas, ImageBitmap or ImageData, got ${shown(source)}. Give one of these.`);
   }
+  const raw = source as Partial<HTMLImageElement & HTMLVideoElement>;
+  const width = raw.naturalWidth ?? raw.videoWidth ?? raw.width!;
+  const height = raw.naturalHeight ?? raw.videoHeight ?? raw.height!;
   if (!(width > 0 && height > 0)) {
-    throw new ZooError(`The picture has ${width} by ${height} pixels. Wait until it has loaded, then try again.`);
+    const advice = EMPTY[kind] ?? 'Wait until it has loaded, then try again.';
+    throw new ZooError(`The picture has ${width} by ${height} pixels. ${advice}`);
   }
   return { width, height };
 }

@@ -2,13 +2,14 @@
  * The same models in a Web Worker: the page keeps its 60 frames per second while they compute. A call copies the
  * picture into an ImageBitmap and hands that over; the worker opens the store, checks and keeps files by itself.
  */
-import type { Entry, Query } from './catalog.js';
+import type { Entry, Query, Reference } from './catalog.js';
 import type { Classification } from './classifier.js';
 import type { Manifest, Point } from './contract.js';
 import type { Detection, DetectOptions } from './detector.js';
 import type { Memory } from './memory.js';
+import { checkOptions } from './options.js';
 import { sourceSize, type Source } from './source.js';
-import { openZoo, type Zoo, type ZooOptions } from './zoo.js';
+import { addressOf, openZoo, type Zoo, type ZooOptions } from './zoo.js';
 import { Line } from './line.js';
 import type { Loaded, Order } from './worker_messages.js';
 
@@ -21,14 +22,15 @@ export interface WorkerModel {
   readonly backend: string;
   detect(source: Source, options?: DetectOptions): Promise<Detection[]>;
   embed(source: Source, landmarks?: Record<string, Point>): Promise<Float32Array>;
-  classify(source: Source): Promise<Classification[]>;
+  classify(source: Source, options?: Record<string, never>): Promise<Classification[]>;
   dispose(): Promise<void>;
 }
 
 export interface WorkerZoo {
   readonly entries: readonly Entry[];
   find(query?: Query): Entry[];
-  load(reference: string): Promise<WorkerModel>;
+  /** As `Zoo.load`. */
+  load(reference: Reference, options?: Record<string, never>): Promise<WorkerModel>;
   /** What TensorFlow.js holds in the worker. */
   memory(): Promise<Memory>;
   /** End the worker and all its models. */
@@ -41,12 +43,21 @@ export async function createWorkerZoo(url: string | URL, options: ZooOptions = {
   const worker = new Worker(new URL('./worker_entry.js', import.meta.url), { type: 'module', name: 'pocket-zoo' });
   const line = new Line<Order>(worker);
   const { onNotice, ...sent } = options;
-  const wasmPath = new URL(options.wasmPath ?? './', document.baseURI).href;
-  await line.ask({ open: new URL(url, document.baseURI).href, options: { ...sent, wasmPath } });
+  const wasmPath = addressOf(options.wasmPath ?? './', 'wasmPath').href;
+  try {
+    await line.ask({ open: addressOf(url, 'A store').href, options: { ...sent, wasmPath } });
+  } catch (error) {
+    line.close();
+    zoo.dispose();
+    throw error;
+  }
   return {
     entries: zoo.entries,
     find: (query) => zoo.find(query),
-    load: async (reference) => workerModel(line, (await line.ask({ load: reference })) as Loaded, zoo),
+    load: async (reference, given = {}) => {
+      checkOptions('load', given, {});
+      return workerModel(line, (await line.ask({ load: reference })) as Loaded, zoo);
+    },
     memory: async () => (await line.ask({ memory: true })) as Memory,
     dispose: () => {
       line.close();
@@ -71,7 +82,7 @@ async function workerModel(line: Line<Order>, loaded: Loaded, zoo: Zoo): Promise
     version: manifest.version,
     detect: async (source, options) => (await call('detect', source, options)) as Detection[],
     embed: async (source, landmarks) => (await call('embed', source, landmarks)) as Float32Array,
-    classify: async (source) => (await call('classify', source)) as Classification[],
+    classify: async (source, options) => (await call('classify', source, options)) as Classification[],
     dispose: async () => void (await line.ask({ dispose: id })),
   };
 }

@@ -1,9 +1,10 @@
 /** What page and worker say to each other. */
+import type { Reference } from './catalog.js';
 import type { Model, ZooOptions } from './zoo.js';
 
 export type Order =
   | { open: string; options: Omit<ZooOptions, 'onNotice'> }
-  | { load: string }
+  | { load: Reference }
   | { call: 'detect' | 'embed' | 'classify'; id: number; picture: ImageBitmap; argument?: unknown }
   | { dispose: number }
   | { memory: true };

@@ -1,7 +1,7 @@
 /** A store of published models, as a page sees it: what there is, and loading it. */
-import { BACKENDS, type Backend } from './backends.js';
+import { BACKENDS, checkBackends, type Backend } from './backends.js';
 import { NO_CACHE, openCache } from './cache.js';
-import { findEntries, parseCatalog, resolve, type Catalog, type Entry, type Query } from './catalog.js';
+import { findEntries, parseCatalog, resolve, type Catalog, type Entry, type Query, type Reference } from './catalog.js';
 import type { Classifier } from './classifier.js';
 import type { FileRecord, Manifest } from './contract.js';
 import type { Detector } from './detector.js';
@@ -9,6 +9,7 @@ import { ZooError, reason } from './errors.js';
 import { Files } from './files.js';
 import { parseManifest } from './manifest.js';
 import type { Memory } from './memory.js';
+import { address, callback, checkOptions, flag, listOf, shown, type Rules } from './options.js';
 import type { Recognizer } from './recognizer.js';
 import { checkFinite, parseTopology, weightBytes } from './topology.js';
 
@@ -19,16 +20,20 @@ export interface ZooOptions {
   /** Back ends of TensorFlow.js to try, in this order; left out, webgpu, webgl, wasm, cpu. */
   backends?: readonly Backend[];
   /** Address of the folder that holds the wasm files of TensorFlow.js; left out, the page's own. */
-  wasmPath?: string;
+  wasmPath?: string | URL;
   /** Keep files in IndexedDB, so that the next visit needs no network; true unless told otherwise. */
   cache?: boolean;
   /** Hears sentences about what did not work but does no harm, such as a full storage. */
   onNotice?: (sentence: string) => void;
 }
 
+export const ZOO_RULES: Rules<ZooOptions> = { backends: listOf(BACKENDS), wasmPath: address, cache: flag, onNotice: callback };
+
 export type Model = Detector | Recognizer | Classifier;
 
 export class Zoo {
+  private isDisposed = false;
+
   constructor(
     private readonly base: URL,
     private readonly catalog: Catalog,
@@ -46,13 +51,14 @@ export class Zoo {
     return findEntries(this.catalog.entries, query);
   }
 
-  /** The entry that 'name', 'name@latest', 'name@alias' or 'name@version' means. */
-  resolve(reference: string): Entry {
+  /** The entry that 'name', 'name@latest', 'name@alias' or 'name@version' means; an entry means itself. */
+  resolve(reference: Reference): Entry {
     return resolve(this.catalog, reference);
   }
 
   /** The checked manifest of an entry. */
   async manifest(entry: Entry): Promise<Manifest> {
+    if (this.isDisposed) throw new ZooError('This zoo was disposed of. Open the store again.');
     const url = this.urlOf(entry, 'manifest.json');
     const bytes = await this.files.get(url, entry.manifest_sha256, MAX_DOCUMENT_BYTES);
     const manifest = parseManifest(bytes, url.pathname);
@@ -69,13 +75,15 @@ export class Zoo {
   }
 
   /**
-   * Load 'name', 'name@latest', 'name@alias' or 'name@version', checking every hash. The type says what comes back:
-   * `load<Detector>(...)`; its `kind` tells at run time.
+   * Load 'name', 'name@latest', 'name@alias', 'name@version' or exactly the version of an entry of `find`, checking every
+   * hash. The type says what comes back: `load<Detector>(...)`; its `kind` tells at run time. There are no options.
    */
-  async load<M extends Model = Model>(reference: string): Promise<M> {
+  async load<M extends Model = Model>(reference: Reference, options: Record<string, never> = {}): Promise<M> {
+    checkOptions('load', options, {});
+    if (this.isDisposed) throw new ZooError('This zoo was disposed of. Open the store again.');
     const entry = this.resolve(reference);
     const { backends = BACKENDS, wasmPath = './' } = this.options;
-    const wasmFolder = new URL(wasmPath, pageAddress()).href;
+    const wasmFolder = addressOf(wasmPath, 'wasmPath').href;
     const tensorflow = import('./load.js'); // fetched, and its back end started, while the files are fetched
     tensorflow.then(({ startBackend }) => startBackend(backends, wasmFolder)).catch(() => {}); // told of below, unless the files fail first
     const manifest = await this.manifest(entry);
@@ -98,6 +106,7 @@ export class Zoo {
 
   /** Close the storage. Loaded models stay good; dispose of each by itself. */
   dispose(): void {
+    this.isDisposed = true;
     this.files.close();
   }
 
@@ -127,7 +136,9 @@ function checkSizes(entry: Entry, manifest: Manifest, shards: string[], expected
 
 /** Open the store at an address, its folder with `catalog.json`. Throws ZooError when there is none. */
 export async function openZoo(url: string | URL, options: ZooOptions = {}): Promise<Zoo> {
-  const base = new URL(url, pageAddress());
+  checkOptions('openZoo', options, ZOO_RULES);
+  checkBackends(options.backends ?? BACKENDS);
+  const base = addressOf(url, 'A store');
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const notice = options.onNotice ?? (() => {});
   const cache = options.cache === false ? NO_CACHE : await openCache().catch((error: unknown) => {
@@ -135,9 +146,16 @@ export async function openZoo(url: string | URL, options: ZooOptions = {}): Prom
     return NO_CACHE;
   });
   const files = new Files(cache, notice);
-  const address = new URL('catalog.json', base);
-  const catalog = parseCatalog(await files.getLatest(address, MAX_DOCUMENT_BYTES), address.pathname);
+  const index = new URL('catalog.json', base);
+  const catalog = parseCatalog(await files.getLatest(index, MAX_DOCUMENT_BYTES), index.pathname);
   return new Zoo(base, catalog, files, options);
+}
+
+/** A complete address; one that is relative is so to the page. Throws ZooError for what is none. */
+export function addressOf(given: string | URL, what: string): URL {
+  const page = pageAddress();
+  if (address.allows(given) && given !== '' && URL.canParse(given, page)) return new URL(given, page);
+  throw new ZooError(`${what} is an address such as '/folder/', got ${shown(given)}. Give that of its folder.`);
 }
 
 function pageAddress(): string {

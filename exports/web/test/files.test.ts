@@ -83,4 +83,29 @@ describe('files', () => {
     expect(await kept.get(url('/good'), hash, CONTENT.length)).toEqual(CONTENT);
     expect(notices).toEqual(['This browser kept no copy for later (QuotaExceededError). Free some of its storage.']);
   });
+
+  it('are forgotten while others have them open, and kept again afterwards', async () => {
+    await files().get(url('/good'), hash, CONTENT.length);
+    const other = await openCache();
+    await clearCache();
+    expect(await cache.get(hash)).toBeUndefined();
+    await files().get(url('/good'), hash, CONTENT.length);
+    expect(await other.get(hash)).toEqual(CONTENT);
+    other.close();
+    expect([asked, notices]).toEqual([2, []]);
+  });
+
+  it('come from the network once the storage was closed', async () => {
+    await files().get(url('/good'), hash, CONTENT.length);
+    cache.close();
+    expect(await files().get(url('/good'), hash, CONTENT.length)).toEqual(CONTENT);
+    expect([asked, notices]).toEqual([2, []]);
+  });
+
+  it('come from the network where the storage breaks, and that is told', async () => {
+    const broken = { get: () => Promise.reject(new Error('disk error')), put: () => Promise.reject(new Error('disk error')), close: () => {} };
+    const reading = new Files(broken, (sentence) => notices.push(sentence));
+    expect(await reading.get(url('/good'), hash, CONTENT.length)).toEqual(CONTENT);
+    expect(notices[0]).toBe('This browser cannot read what it kept (disk error), so it is fetched again.');
+  });
 });

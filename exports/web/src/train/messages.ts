@@ -1,4 +1,5 @@
 /** What page and training worker say to each other. */
+import type { Reference } from '../catalog.js';
 import type { Task } from '../contract.js';
 import type { Memory } from '../memory.js';
 import type { ZooOptions } from '../zoo.js';
@@ -16,15 +17,15 @@ export interface OwnPicture {
 }
 
 export type DataSource =
-  /** Address of a pack's folder. */
-  | { pack: string }
+  /** Address of a pack's folder; one that is relative is so to the page. */
+  | { pack: string | URL }
   /** Files of a pack. */
-  | { files: File[] }
+  | { files: readonly File[] | FileList }
   | { labels: string[]; task: Task; pictures: OwnPicture[] };
 
 export interface Preparation {
-  /** 'name', 'name@latest' or 'name@version' of the store. */
-  reference: string;
+  /** 'name', 'name@latest' or 'name@version' of the store, or an entry of `find`. */
+  reference: Reference;
   start: Start;
   data: DataSource;
   /** For fresh weights and the order of pictures. */
@@ -50,7 +51,7 @@ export type TrainOrder =
   | { prepare: Preparation }
   | { measure: true }
   | { overfit: true }
-  | { fit: Partial<Recipe> & { batchSize: number } }
+  | { fit: Partial<Recipe> }
   | { stop: true }
   | { score: true }
   | { save: true }

@@ -14,6 +14,7 @@ const MAX_BYTES = 256_000_000;
 const MAX_PICTURES = 20_000;
 const MAX_LABELS = 10_000;
 const MAX_SIDE = 4_096;
+const ADVICE = 'Check the address of the data pack, its folder with pack.json, or pack the data again.';
 const SPLITS = ['train', 'val'] as const;
 
 /** A box in pixels of its picture. */
@@ -53,8 +54,8 @@ export async function openPack(folder: URL, files: Files): Promise<LabelledData>
   const base = new URL(folder);
   if (!base.pathname.endsWith('/')) base.pathname += '/';
   const index = new URL(PACK_INDEX, base);
-  const bytes = await files.getLatest(index, MAX_INDEX_BYTES);
-  return readPack(bytes, index.pathname, (name, record) => files.get(new URL(name, base), record.sha256, record.bytes, true));
+  const bytes = await files.getLatest(index, MAX_INDEX_BYTES, ADVICE);
+  return readPack(bytes, index.pathname, (name, record) => files.get(new URL(name, base), record.sha256, record.bytes, true, ADVICE));
 }
 
 /** Open a pack whose files the visitor chose, `pack.json` among them. */

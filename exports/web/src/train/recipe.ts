@@ -1,5 +1,6 @@
 /** How a network is trained, as in `tuner/training.py`, and what a training tells and leaves. */
 import type { Memory } from '../memory.js';
+import { number, positive, whole, type Rules } from '../options.js';
 import type { Learner } from './learner.js';
 
 export interface Recipe {
@@ -27,6 +28,18 @@ export const RECIPE: Omit<Recipe, 'batchSize'> = {
   enough: Infinity,
   lossFallsTo: 0,
   seed: 0,
+};
+
+export const RECIPE_RULES: Rules<Recipe> = {
+  batchSize: whole(1),
+  learningRate: positive(),
+  epochs: whole(1),
+  plateauPatience: whole(1),
+  plateauFactor: positive(1),
+  stopPatience: number(1),
+  enough: number(),
+  lossFallsTo: number(0),
+  seed: whole(0),
 };
 
 export interface Epoch {

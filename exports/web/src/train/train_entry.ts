@@ -38,7 +38,7 @@ async function open(url: string, chosen: ZooOptions): Promise<void> {
 
 async function readData(source: DataSource): Promise<LabelledData> {
   if ('pack' in source) return openPack(new URL(source.pack), files!);
-  if ('files' in source) return openChosenPack(source.files);
+  if ('files' in source) return openChosenPack([...source.files]);
   const pictures = source.pictures.map(({ picture, name, ...labels }) => ({
     ...labels,
     split: 'train' as const,
@@ -53,7 +53,7 @@ async function prepare({ reference, start, data: source, seed = 0 }: Preparation
   const manifest = await zoo!.manifest(zoo!.resolve(reference));
   const placed = await placeExamples(data, manifest, (done) => tell({ kind: 'picture', done }));
   const { backends, wasmPath } = options;
-  const trainable = await Trainable.load(zoo!, reference, { start, labels: data.labels, seed, backends, wasmPath });
+  const trainable = await Trainable.load(zoo!, reference, { start, labels: data.labels, seed, backends, wasmPath: wasmPath?.toString() });
   const examples = relabelled(placed, data.labels, trainable.labels);
   const learner = learnerFor(manifest, trainable.entry, trainable.labels.length);
   const trainer = new Trainer(trainable, learner, examples.train, examples.val, tell);
@@ -107,7 +107,10 @@ async function follow(order: NumberedTrainOrder): Promise<unknown> {
   if ('score' in order) return trainer.exclusively(() => trainer.score(examples.val));
   if ('save' in order) return trainer.exclusively(() => trainable.save(trained));
   if ('download' in order) return trainer.exclusively(() => trainable.files(trained));
-  const fit = await alone((signal) => trainer.fit({ seed, ...order.fit }, signal));
+  const fit = await alone(async (signal) => {
+    const batchSize = order.fit.batchSize ?? (await trainer.measureBatchSize());
+    return trainer.fit({ seed, ...order.fit, batchSize }, signal);
+  });
   trained.batch_size = fit.recipe.batchSize;
   trained.learning_rate = fit.recipe.learningRate;
   trained.epochs += fit.bestEpoch;

@@ -5,6 +5,7 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import { models, type LayersModel } from '@tensorflow/tfjs-layers';
 import { startBackend } from '../backend.js';
 import { BACKENDS, type Backend } from '../backends.js';
+import type { Reference } from '../catalog.js';
 import type { Manifest } from '../contract.js';
 import { ZooError, reason } from '../errors.js';
 import { parseTopology, weightBytes } from '../topology.js';
@@ -60,7 +61,7 @@ export class Trainable {
   }
 
   /** Load 'name@version' of a store, every hash checked. Throws ZooError for a model that pages cannot train. */
-  static async load(zoo: Zoo, reference: string, options: TrainableOptions): Promise<Trainable> {
+  static async load(zoo: Zoo, reference: Reference, options: TrainableOptions): Promise<Trainable> {
     const catalogued = zoo.resolve(reference);
     const manifest = await zoo.manifest(catalogued);
     const entry = readTrainable(manifest);
