@@ -226,7 +226,7 @@ def _tiles(
 ) -> list[Tile]:
     choice = generator.random()
     if choice < augmentation.mosaic:
-        count = int(generator.choice(augmentation.mosaic_sides)) ** 2
+        count = augmentation.mosaic_sides[generator.integers(len(augmentation.mosaic_sides))] ** 2
         rows = [row, *generator.integers(len(data), size=count - 1).tolist()]
         generator.shuffle(rows)
         covers = [covered(kept_at, *data.sizes_px[other].tolist()) for other in rows]
@@ -297,23 +297,38 @@ def _softened(picture: Image.Image, augmentation: Augmentation, generator: np.ra
 
 
 def _toned(picture: Image.Image, augmentation: Augmentation, generator: np.random.Generator) -> Image.Image:
-    """Change saturation, contrast, brightness and the channels' balance, all by one linear map of the channels."""
-    if not (augmentation.light or augmentation.colour or augmentation.grey):
+    """Change saturation, contrast, brightness and the channels' balance, all by one linear map of the channels.
+
+    Written in plain numbers: for three channels, arrays cost more than the arithmetic.
+    """
+    light, colour = augmentation.light, augmentation.colour
+    if not (light or colour or augmentation.grey):
         return picture
     channels = len(picture.getbands())
-    colours = np.eye(channels)
-    if channels == len(LUMA):
-        is_grey = generator.random() < augmentation.grey
-        saturation = 0.0 if is_grey else 1 + generator.uniform(-2, 1) * augmentation.colour
-        colours = saturation * colours + (1 - saturation) * np.array(LUMA)
-    shifts = np.zeros(channels)
-    if augmentation.light or augmentation.colour:
-        gain = 1 + generator.uniform(-augmentation.light, augmentation.light)
-        shift = 255 * generator.uniform(-augmentation.light, augmentation.light)
-        balance = 1 + generator.uniform(-augmentation.colour / 4, augmentation.colour / 4, channels)
-        mean = np.asarray(picture.resize((1, 1), Image.Resampling.BOX)).mean()
-        colours = gain * balance[:, None] * colours
-        shifts = ((1 - gain) * mean + shift) * balance
-    if channels == len(LUMA):
-        return picture.convert("RGB", np.column_stack((colours, shifts)).ravel().tolist())
-    return picture.point((colours[0, 0] * np.arange(256) + shifts[0]).round().clip(0, 255).tolist())
+    chance = generator.random(4 + channels).tolist()
+    is_grey = chance[0] < augmentation.grey
+    saturation = 0.0 if is_grey else 1 + (3 * chance[1] - 2) * colour
+    gain = 1 + (2 * chance[2] - 1) * light
+    mean = _mean(picture) if light else 0.0
+    shift = (1 - gain) * mean + 255 * (2 * chance[3] - 1) * light
+    balance = [1 + (2 * one - 1) * colour / 4 for one in chance[4:]]
+    if channels == 1:
+        tones = (gain * balance[0] * np.arange(256) + shift * balance[0]).round().clip(0, 255)
+        return picture.point(tones.tolist())
+    rows = [
+        [
+            *(
+                factor * gain * ((1 - saturation) * grey + saturation * (own == other))
+                for other, grey in enumerate(LUMA)
+            ),
+            factor * shift,
+        ]
+        for own, factor in enumerate(balance)
+    ]
+    return picture.convert("RGB", [value for row in rows for value in row])
+
+
+def _mean(picture: Image.Image) -> float:
+    """Return the mean over pixels and channels, 0..255; of large pictures, that of a few hundred pixels."""
+    small = picture.resize((min(picture.width, 16), min(picture.height, 16)), Image.Resampling.NEAREST)
+    return float(np.frombuffer(small.tobytes(), np.uint8).mean())

@@ -6,6 +6,9 @@ each epoch's end while it holds Python's lock. Where a thread of tf.data still w
 
 from __future__ import annotations
 
+import os
+import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,6 +17,9 @@ import keras
 import numpy as np
 
 from tuner.batches import Batch, Batches
+
+BATCHES_NICENESS = 5
+"""The priority of the thread that makes batches; a step's own is 0, and 19 is the lowest."""
 
 Traced = Callable[[np.ndarray, Mapping[str, np.ndarray]], Any]
 
@@ -55,9 +61,15 @@ def _traced(network: keras.Model, images: np.ndarray, targets: Mapping[str, np.n
     return step
 
 
+def _yield_to_steps() -> None:
+    """Let this thread run where the threads of a step leave a processor free, for they wait for the slowest of them."""
+    if sys.platform == "linux":  # where a priority is a thread's own
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BATCHES_NICENESS)
+
+
 def made_ahead(batches: Batches) -> Iterator[Batch]:
     """Yield the batches of an epoch in order; a thread makes the next one while the last one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="batches") as executor:
+    with ThreadPoolExecutor(1, thread_name_prefix="batches", initializer=_yield_to_steps) as executor:
         coming = executor.submit(batches.__getitem__, 0)
         for index in range(1, len(batches) + 1):
             batch = coming.result()

@@ -68,7 +68,10 @@ def assign(
     kinds = np.abs(np.log(longer_px[:, None] / grid.kind_sides_px)).argmin(axis=1)
     of_kind = grid.kinds == kinds[:, None]  # (n, num_anchors), as all that follow
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
-    distance = (np.abs(grid.centres - middles[:, None]) / grid.units).max(axis=-1)
+    x_distance, y_distance = (
+        np.abs(grid.centres[:, axis] - middles[:, axis, None]) / grid.units[:, axis] for axis in (0, 1)
+    )
+    distance = np.maximum(x_distance, y_distance)
     claimed = of_kind & (distance < CENTRE_RADIUS) & _inside(grid.centres, boxes)
     holds_none = np.flatnonzero(~claimed.any(axis=1))
     claimed[holds_none, np.where(of_kind, distance, np.inf)[holds_none].argmin(axis=1)] = True
@@ -85,4 +88,5 @@ def assign(
 
 def _inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Return which points (p, 2) lie in which boxes (n, 4): (n, p)."""
-    return ((points >= boxes[:, None, :2]) & (points <= boxes[:, None, 2:])).all(axis=-1)
+    (x, y), (x_min, y_min, x_max, y_max) = points.T, boxes.T[..., None]
+    return (x >= x_min) & (x <= x_max) & (y >= y_min) & (y <= y_max)
