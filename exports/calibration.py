@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import keras
 import numpy as np
 
-from exports.evaluate import Findings, Labelled, run_over, score
+from exports.evaluate import Findings, Labelled, Measurement, run_over, score
 from exports.load import Loaded
 from exports.quantize import LEVELS, Quantized, best_limits, quantize
 from exports.sensitivity import calibration_pictures, output_error, sensitivities
@@ -70,6 +70,7 @@ class Judge:
         self.pictures = calibration_pictures(labelled.pictures.images, source.spec.inputs)
         self._expected = predict(network, self.pictures, source.spec.inputs)
         self._last: tuple[Weights, Findings] | None = None
+        self._measured: tuple[Weights, Measurement] | None = None
 
     def error(self, weights: Weights) -> float:
         """Return the output error over calibration pictures."""
@@ -78,7 +79,13 @@ class Judge:
 
     def metric(self, weights: Weights) -> float:
         """Return the metric over all labelled pictures."""
-        return score(self.findings(weights)).value
+        return self.measured(weights).value
+
+    def measured(self, weights: Weights) -> Measurement:
+        """Return the metric with its conditions; asked twice in a row, it is measured once."""
+        if self._measured is None or self._measured[0] is not weights:
+            self._measured = weights, score(self.findings(weights))
+        return self._measured[1]
 
     def findings(self, weights: Weights) -> Findings:
         """Return what the network answers for all labelled pictures; asked twice in a row, it is run once."""

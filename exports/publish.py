@@ -14,7 +14,7 @@ import numpy as np
 
 from exports.calibration import TOLERANCE, Judge, calibrate
 from exports.card import Subject, write_card
-from exports.evaluate import Measurement, measure, open_labelled, score
+from exports.evaluate import Measurement, measure, open_labelled
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
@@ -126,7 +126,7 @@ def publish(
         check_written(source.spec, size["bytes"])
         quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
         findings = replace(judge.findings(weights), loaded=replace(quantized, labels=tuple(labels)))
-        after = score(findings)
+        after = replace(judge.measured(weights), precision=quantized.precision)
         pictures = golden_pictures(source.spec)
         outputs = predict(network, pictures, source.spec.inputs)
         trainable = _write_trainable(source, folder, winner, labels)
