@@ -82,40 +82,29 @@ class Augmentation:
         return replace(inputs, height=inputs.height * detail, width=inputs.width * detail)
 
 
+SCENES = Augmentation(
+    mirror=0.5,
+    zoom=0.6,
+    zoom_range=(0.4, 2.0),
+    stretch=0.15,
+    mosaic=0.3,
+    mosaic_sides=(2, 2, 3),
+    light=0.3,
+    colour=0.2,
+    grey=0.05,
+    blur=0.05,
+    degrade=0.05,
+    detail=2,
+)
+
 AUGMENTATIONS: Mapping[str, Augmentation] = MappingProxyType(
     {
         "none": Augmentation(),
         "light": Augmentation(mirror=0.5, light=0.25),
         # Objects of all sizes, down to those of a crowd.
-        "scenes": Augmentation(
-            mirror=0.5,
-            zoom=0.6,
-            zoom_range=(0.4, 2.0),
-            stretch=0.15,
-            mosaic=0.3,
-            mosaic_sides=(2, 2, 3),
-            light=0.3,
-            colour=0.2,
-            grey=0.05,
-            blur=0.05,
-            degrade=0.05,
-            detail=2,
-        ),
-        # The same with two to four times as many objects from 6 to 10 % of the input, where most are missed.
-        "crowds": Augmentation(
-            mirror=0.5,
-            zoom=0.6,
-            zoom_range=(0.25, 1.8),
-            stretch=0.15,
-            mosaic=0.5,
-            mosaic_sides=(2, 3, 4),
-            light=0.3,
-            colour=0.2,
-            grey=0.05,
-            blur=0.05,
-            degrade=0.05,
-            detail=2,
-        ),
+        "scenes": SCENES,
+        # Two to four times as many objects from 6 to 10 % of the input, where most are missed.
+        "crowds": replace(SCENES, zoom_range=(0.25, 1.8), mosaic=0.5, mosaic_sides=(2, 3, 4)),
         # One object that fills the picture, such as an aligned face.
         "portraits": Augmentation(
             mirror=0.5,
