@@ -122,6 +122,38 @@ def test_the_same_seed_makes_the_same_batch() -> None:
     assert not np.array_equal(first.images, other.images)
 
 
+def noise(count: int) -> Decoded:
+    """Return pictures of middle tones that fill the input, so that no change of light is cut off."""
+    data = squares(count, height_px=SIDE, width_px=SIDE)
+    return replace(data, images=np.random.default_rng(7).integers(100, 150, data.images.shape).astype(np.uint8))
+
+
+def test_light_changes_every_channel_alike() -> None:
+    data = noise(8)
+    lit = augment(data, np.arange(8), INPUTS, Augmentation(light=0.3), CORNERS, np.random.default_rng(3)).images
+    for before, after in zip(data.images, lit, strict=True):
+        gain, shift = np.polyfit(before.ravel().astype(float), after.ravel().astype(float), 1)
+        assert 0.7 <= gain <= 1.3
+        assert np.abs(gain * before + shift - after).max() <= 1.0  # of 255, rounding
+        assert abs(after.mean() - before.mean()) <= 0.3 * 255 + 1
+    assert len({picture.tobytes() for picture in lit}) == 8
+
+
+def test_grey_is_the_luma_of_the_picture() -> None:
+    data = noise(4)
+    grey = augment(data, np.arange(4), INPUTS, Augmentation(grey=1.0), CORNERS, np.random.default_rng(3)).images
+    luma = data.images @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(grey - luma[..., None]).max() <= 0.5 + 1e-6
+
+
+def test_colour_gives_each_channel_a_balance_of_its_own() -> None:
+    data = noise(8)
+    tinted = augment(data, np.arange(8), INPUTS, Augmentation(colour=0.4), CORNERS, np.random.default_rng(3)).images
+    ratios = tinted.mean(axis=(1, 2)) / data.images.mean(axis=(1, 2))  # (8, 3)
+    assert np.abs(ratios - 1).max() <= 0.4 / 4 + 0.01
+    assert np.ptp(ratios, axis=1).min() > 0.001
+
+
 def test_light_and_colour_leave_the_padding() -> None:
     """The page pads with the same byte in every light."""
     data = squares(8, height_px=32)
