@@ -9,6 +9,9 @@ import numpy as np
 from zoo._specs import GridHead
 from zoo.tasks.grid import Anchors, decode_boxes, decode_keypoints
 
+NMS_BLOCK = 32
+"""Candidates whose overlaps with all others are computed at once: few enough to stay in the processor's cache."""
+
 
 @dataclass(frozen=True)
 class Detections:
@@ -48,16 +51,22 @@ def non_maximum_suppression(
     # Moving each class to a place of its own makes boxes of different classes disjoint.
     spread = float(np.ptp(boxes)) + 1.0 if boxes.size else 0.0
     apart = boxes[order].astype(np.float64) + (classes[order] * spread)[:, None]
-    low, high = apart[:, :2].copy(), apart[:, 2:].copy()
-    areas = (high - low).prod(axis=1)
+    left, top, right, bottom = apart.T.copy()
+    areas = (right - left) * (bottom - top)
     kept: list[int] = []
     alive = np.arange(len(order))
     while len(alive) and len(kept) < max_detections:
-        best, rest = alive[0], alive[1:]
-        kept.append(int(order[best]))
-        sides = np.minimum(high[rest], high[best]) - np.maximum(low[rest], low[best])
-        overlap = np.where((sides > 0).all(axis=1), sides[:, 0] * sides[:, 1], 0.0)
-        alive = rest[overlap <= iou_threshold * (areas[rest] + areas[best] - overlap)]
+        block = alive[:NMS_BLOCK]
+        width = np.minimum(right[block, None], right[alive]) - np.maximum(left[block, None], left[alive])
+        height = np.minimum(bottom[block, None], bottom[alive]) - np.maximum(top[block, None], top[alive])
+        overlap = np.maximum(width, 0.0) * np.maximum(height, 0.0)
+        beats = overlap > iou_threshold * (areas[alive] + areas[block, None] - overlap)
+        lost = np.zeros(len(alive), bool)
+        for row in range(len(block)):
+            if not lost[row] and len(kept) < max_detections:
+                kept.append(int(order[block[row]]))
+                lost |= beats[row]
+        alive = alive[len(block) :][~lost[len(block) :]]
     return np.array(kept, np.int64)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import zoo
-from zoo.tasks.boxes import decode_detections, iou, non_maximum_suppression
+from zoo.tasks.boxes import NMS_BLOCK, decode_detections, iou, non_maximum_suppression
 from zoo.tasks.grid import anchors, encode_boxes, encode_keypoints
 
 CORNERS = arrays(np.float64, st.tuples(st.integers(1, 8), st.just(4)), elements=st.floats(0, 1, width=32))
@@ -58,6 +58,18 @@ def test_suppression_equals_the_loop_and_twice_changes_nothing(
     assert kept.tolist() == slow_suppression(boxes, scores, classes, threshold)
     again = non_maximum_suppression(boxes[kept], scores[kept], classes[kept], threshold, 100)
     assert again.tolist() == list(range(len(kept)))
+
+
+@pytest.mark.parametrize("count", [NMS_BLOCK, NMS_BLOCK + 1, 5 * NMS_BLOCK])
+@pytest.mark.parametrize("side", [0.05, 0.3])
+def test_suppression_equals_the_loop_over_several_blocks(count: int, side: float) -> None:
+    generator = np.random.default_rng(count)
+    corners = generator.random((count, 2))
+    boxes = np.concatenate([corners, corners + side * generator.random((count, 2))], axis=1)
+    scores, classes = generator.integers(1, 50, count) / 50, generator.integers(0, 2, count)
+    expected = slow_suppression(boxes, scores, classes, 0.45)
+    for most in (NMS_BLOCK // 2, NMS_BLOCK + 3, count):
+        assert non_maximum_suppression(boxes, scores, classes, 0.45, most).tolist() == expected[:most]
 
 
 def test_suppression_stops_at_the_largest_number() -> None:
