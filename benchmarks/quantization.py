@@ -19,6 +19,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def compare(run: Path, data: str | None) -> list[dict[str, Any]]:
     labelled = open_labelled(source, data, format=source.trained_format)
     before = measure(source, labelled)
     network = export_network(source.network)
-    judge = Judge(source, network, labelled)
+    judge = Judge(replace(source, network=network), labelled)
     calibration = calibrate(judge, before.value)
     exact = converted(network, quantized=False)
     expected = judge.findings(exact["weights"]).outputs

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -63,19 +63,19 @@ def size_of(weights: Mapping[str, Quantized]) -> int:
 
 
 class Judge:
-    """Runs `network`, the exported one of `source`, with weights of any precision; leaves the last ones in it."""
+    """Runs an exported network with weights of any precision; leaves the last ones in it."""
 
-    def __init__(self, source: Loaded, network: keras.Model, labelled: Labelled) -> None:
-        self.source, self.network, self._labelled = source, network, labelled
-        self.pictures = calibration_pictures(labelled.pictures.images, source.spec.inputs)
-        self._expected = predict(network, self.pictures, source.spec.inputs)
+    def __init__(self, loaded: Loaded, labelled: Labelled) -> None:
+        self.loaded, self._labelled = loaded, labelled
+        self.pictures = calibration_pictures(labelled.pictures.images, loaded.spec.inputs)
+        self._expected = predict(loaded.network, self.pictures, loaded.spec.inputs)
         self._last: tuple[Weights, Findings] | None = None
         self._measured: tuple[Weights, Measurement] | None = None
 
     def error(self, weights: Weights) -> float:
         """Return the output error over calibration pictures."""
         self._give(weights)
-        return output_error(predict(self.network, self.pictures, self.source.spec.inputs), self._expected)
+        return output_error(predict(self.loaded.network, self.pictures, self.loaded.spec.inputs), self._expected)
 
     def metric(self, weights: Weights) -> float:
         """Return the metric over all labelled pictures."""
@@ -92,19 +92,19 @@ class Judge:
         self._give(weights)
         if self._last is None or self._last[0] is not weights:
             with Progress("measuring a precision", len(self._labelled.pictures), unit="img") as progress:
-                found = run_over(replace(self.source, network=self.network), self._labelled)
+                found = run_over(self.loaded, self._labelled)
                 progress.advance(len(self._labelled.pictures))
             self._last = weights, found
         return self._last[1]
 
     def _give(self, weights: Weights) -> None:
-        for variable in self.network.variables:
+        for variable in self.loaded.network.variables:
             variable.assign(weights[variable.path].dequantized())
 
 
 def calibrate(judge: Judge, before: float, tolerance: float = TOLERANCE) -> Calibration:
     """Prepare to judge precisions: weigh the weights that the judge's network has now, float32."""
-    network, spec = judge.network, judge.source.spec
+    network, spec = judge.loaded.network, judge.loaded.spec
     values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     with Progress("weighing the weights", unit="pass") as progress:
         importance = sensitivities(network, judge.pictures, spec.inputs, progress=progress.update_to)

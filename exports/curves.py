@@ -10,7 +10,7 @@ import numpy as np
 
 from exports.evaluate import Findings
 from exports.measures import compare
-from tuner.learners import DetectionLearner, EmbeddingLearner, learner_for
+from tuner.learners import DetectionLearner, EmbeddingLearner
 from zoo._files import write_atomically
 from zoo._picture import DOTS_PER_INCH, check_picture
 from zoo.tasks.metrics import precision_at_recall
@@ -32,7 +32,7 @@ def draw_curve(
     from matplotlib.figure import Figure
 
     check_picture(path)
-    learner = learner_for(findings.loaded.spec, len(findings.labelled.dataset.labels))
+    learner = findings.learner
     figure = Figure(figsize=(6, 5), layout="constrained")
     axes = figure.add_subplot()
     if isinstance(learner, DetectionLearner):

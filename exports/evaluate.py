@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from exports.load import Loaded
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset
 from tuner.data._findings import refuse_faults
-from tuner.learners import learner_for
+from tuner.learners import DetectionLearner, Learner, learner_for
 from tuner.progress import Progress, tell_data, tell_skipped
 from tuner.training import predict
 from zoo._errors import BadData
+from zoo.tasks.boxes import Detections
+from zoo.tasks.metrics import SCORE_FLOOR
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,17 @@ class Findings:
     labelled: Labelled
     outputs: Mapping[str, np.ndarray]
 
+    @cached_property
+    def learner(self) -> Learner:
+        """What knows the task's labels and metric."""
+        return learner_for(self.loaded.spec, len(self.labelled.dataset.labels))
+
+    @cached_property
+    def detections(self) -> list[Detections]:
+        """What a detector found in each picture down to `SCORE_FLOOR`, in fractions of the model input."""
+        assert isinstance(self.learner, DetectionLearner)
+        return self.learner.detections(self.outputs, SCORE_FLOOR)
+
     def measurement(self, name: str, value: float, min_face: float = 0.0) -> Measurement:
         """Put a number beside its conditions."""
         dataset, inputs = self.labelled.dataset, self.loaded.spec.inputs
@@ -133,5 +147,9 @@ def measure(loaded: Loaded, labelled: Labelled) -> Measurement:
 
 def score(findings: Findings) -> Measurement:
     """Return the task's metric of what a network answered."""
-    learner = learner_for(findings.loaded.spec, len(findings.labelled.dataset.labels))
-    return findings.measurement(learner.metric, learner.score(findings.outputs, findings.labelled.pictures))
+    learner, pictures = findings.learner, findings.labelled.pictures
+    if isinstance(learner, DetectionLearner):
+        value = learner.score_found(findings.detections, pictures)
+    else:
+        value = learner.score(findings.outputs, pictures)
+    return findings.measurement(learner.metric, value)

@@ -16,7 +16,7 @@ from exports.load import Loaded
 from tuner.data import Sample, cache_folder, decode
 from tuner.data._pictures import read_picture
 from tuner.data.pairs import read_pairs
-from tuner.learners import DetectionLearner, EmbeddingLearner, learner_for
+from tuner.learners import DetectionLearner, EmbeddingLearner
 from tuner.progress import Progress
 from tuner.training import predict
 from zoo._errors import BadData, ZooError
@@ -25,7 +25,6 @@ from zoo._specs import FACE_RECOGNITION, GridHead, ImageSpec
 from zoo.tasks.boxes import Detections
 from zoo.tasks.letterbox import scale, to_picture
 from zoo.tasks.metrics import (
-    SCORE_FLOOR,
     Truth,
     average_precision,
     landmark_error,
@@ -53,11 +52,9 @@ def compare(findings: Findings, min_face: float = 0.0) -> Comparison:
     """Decode what a detector answered down to `SCORE_FLOOR`, and put it beside the labels."""
     inputs, pictures = findings.loaded.spec.inputs, findings.labelled.pictures
     num_classes = len(findings.labelled.dataset.labels)
-    learner = learner_for(findings.loaded.spec, num_classes)
-    assert isinstance(learner, DetectionLearner)
     return Comparison(
         truths=[Truth(*row) for row in zip(pictures.boxes, pictures.classes, pictures.ignore, strict=True)],
-        found=learner.detections(findings.outputs, SCORE_FLOOR),
+        found=findings.detections,
         min_heights=[min_face * max(size) * scale(inputs, *size)[1] for size in pictures.sizes_px.tolist()],
         num_classes=num_classes,
     )
@@ -82,8 +79,7 @@ def measure_all(findings: Findings, iou: float = IOU, min_face: float = 0.0) -> 
     Detection: AP at `iou`, COCO's AP at .50:.05:.95, the landmark error where landmarks are labelled; recognition:
     verification accuracy over generated pairs and TAR at FAR 1e-2 and 1e-3; classes: top-1 and top-5 accuracy.
     """
-    spec, pictures = findings.loaded.spec, findings.labelled.pictures
-    learner = learner_for(spec, len(findings.labelled.dataset.labels))
+    learner, pictures = findings.learner, findings.labelled.pictures
     if isinstance(learner, DetectionLearner):
         return _measure_boxes(findings, iou, min_face)
     measured = [findings.measurement(learner.metric, learner.score(findings.outputs, pictures))]

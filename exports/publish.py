@@ -107,7 +107,9 @@ def publish(
     labelled = open_labelled(source, data, format=source.trained_format)
     before = measure(source, labelled)
     network = export_network(source.network)
-    judge = Judge(source, network, labelled)
+    labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
+    called = MIXED if precision == DEFAULT_PRECISION else precision
+    judge = Judge(replace(source, network=network, precision=called, labels=tuple(labels)), labelled)
     calibration = calibrate(judge, before.value, tolerance)
     if precision != DEFAULT_PRECISION:
         weights = quantize_weights(calibration.values, precision)
@@ -119,14 +121,11 @@ def publish(
         "output_error": calibration.error(weights),
         "groups": summary(network, weights, calibration),
     }
-    labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     with staging(store) as folder:
         paths = write_graph_model(network, weights, folder)  # leaves the quantized values in `network`
         size = sizes(folder)
         check_written(source.spec, size["bytes"])
-        quantized = replace(source, network=network, precision=MIXED if precision == DEFAULT_PRECISION else precision)
-        findings = replace(judge.findings(weights), loaded=replace(quantized, labels=tuple(labels)))
-        after = replace(judge.measured(weights), precision=quantized.precision)
+        findings, after = judge.findings(weights), judge.measured(weights)
         pictures = golden_pictures(source.spec)
         outputs = predict(network, pictures, source.spec.inputs)
         trainable = _write_trainable(source, folder, winner, labels)
@@ -139,7 +138,7 @@ def publish(
             weights=paths,
             labels=labels,
             outputs={name: values.shape[1:] for name, values in outputs.items()},
-            precision=quantized.precision,
+            precision=called,
             quantization=quantization,
             trainable=trainable,
             golden=golden,

@@ -82,29 +82,29 @@ def _precision(
 
     annotations: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
+
+    def add(to: list[dict[str, Any]], **box: Any) -> None:
+        to.append({"id": len(to) + 1, **box})
+
     rows = zip(truths, found, min_heights or [0.0] * len(truths), strict=True)
     for image_id, (truth, detections, min_height) in enumerate(rows, start=1):
         for box, label, ignore in zip(truth.boxes, truth.classes, truth.ignore, strict=True):
-            annotation = _annotation(image_id, box, label, min_height)
-            annotations.append({**annotation, "id": len(annotations) + 1, "iscrowd": int(ignore)})
+            add(annotations, **_annotation(image_id, box, label, min_height), iscrowd=int(ignore))
         for box, label, score in zip(detections.boxes, detections.classes, detections.scores, strict=True):
-            results.append({**_annotation(image_id, box, label, min_height), "score": score})
+            add(results, **_annotation(image_id, box, label, min_height), iscrowd=0, score=score)
     if not results or all(annotation["iscrowd"] for annotation in annotations):
         return None
-    sizes = [result["area"] for result in results]
     with contextlib.redirect_stdout(io.StringIO()):
-        truth_set = COCO()
-        truth_set.dataset = {
-            "info": {},
-            "images": [{"id": image_id} for image_id in range(1, len(truths) + 1)],
-            "categories": [{"id": label + 1, "name": str(label)} for label in range(num_classes)],
-            "annotations": annotations,
-        }
-        truth_set.createIndex()
-        result_set = truth_set.loadRes(results)
-        for number, size in enumerate(sizes, start=1):
-            result_set.anns[number]["area"] = size  # loadRes has put the box's area there
-        evaluation = COCOeval(truth_set, result_set, "bbox")
+        sets = []
+        for boxes in (annotations, results):  # not by loadRes, which would write the boxes' true areas
+            sets.append(COCO())
+            sets[-1].dataset = {
+                "images": [{"id": image_id} for image_id in range(1, len(truths) + 1)],
+                "categories": [{"id": label + 1, "name": str(label)} for label in range(num_classes)],
+                "annotations": boxes,
+            }
+            sets[-1].createIndex()
+        evaluation = COCOeval(*sets, "bbox")
         if iou_threshold is not None:
             evaluation.params.iouThrs = np.array([iou_threshold])
         evaluation.params.areaRng, evaluation.params.areaRngLbl = [[_COUNTS, 2 * _COUNTS]], ["all"]
