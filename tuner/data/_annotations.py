@@ -96,7 +96,12 @@ class Loaded:
 
 
 def make_sample(
-    key: str, load: Callable[[], np.ndarray], size_px: tuple[int, int], found: Sequence[Box | None], num_keypoints: int
+    key: str,
+    load: Callable[[], np.ndarray],
+    size_px: tuple[int, int],
+    found: Sequence[Box | None],
+    num_keypoints: int,
+    image_id: int | None = None,
 ) -> Sample:
     """Gather the boxes of one picture of (height, width) into a sample; None stands for one that is left out.
 
@@ -114,6 +119,7 @@ def make_sample(
         keypoints_px=np.array([box.keypoints for box in boxes], np.float32).reshape(len(boxes), num_keypoints, 2),
         ignore=np.array([box.ignore for box in boxes], bool),
         size_px=size_px,
+        image_id=image_id,
     )
 
 
@@ -122,7 +128,7 @@ def numbers(values: object, count: int) -> tuple[float, ...] | None:
     if not isinstance(values, list | tuple) or len(values) != count:
         return None
     try:
-        return tuple(float(value) for value in values)
+        return tuple(map(float, values))
     except (TypeError, ValueError, OverflowError):
         return None
 

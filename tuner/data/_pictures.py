@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import ntpath
 import os
 import struct
 import warnings
 import zlib
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -47,9 +48,9 @@ def is_picture(path: Path) -> bool:
 
 def is_inside(name: str) -> bool:
     """Tell whether a file name taken from an annotation stays inside the folder that it is joined to."""
-    posix, windows = PurePosixPath(name), PureWindowsPath(name)
-    absolute = posix.is_absolute() or bool(windows.drive) or bool(windows.root)
-    return bool(name.strip()) and not absolute and ".." not in posix.parts and ".." not in windows.parts
+    parts = name.replace("\\", "/").split("/")
+    is_absolute = not parts[0].strip() or bool(ntpath.splitdrive(name)[0])
+    return not is_absolute and ".." not in parts
 
 
 def find_picture(name: str, roots: list[Path]) -> Path | None:

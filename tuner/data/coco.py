@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -190,8 +189,8 @@ def _load_split(folder: Path, split: str, path: Path, document: dict[str, Any], 
     samples = []
     for image, (name, file, size_px) in pictures.items():
         load = partial(read_picture, file, size_px)
-        sample = make_sample(name, load, size_px, boxes_of.get(image, []), len(loaded.keypoints))
-        samples.append(replace(sample, image_id=int(image[1]) if image[0] == "int" else None))
+        number = int(image[1]) if image[0] == "int" else None
+        samples.append(make_sample(name, load, size_px, boxes_of.get(image, []), len(loaded.keypoints), number))
         loaded.files[name] = file
     return samples
 

@@ -27,11 +27,11 @@ def placed_size(inputs: ImageSpec, height_px: int, width_px: int) -> tuple[int, 
 
 def to_input(points_px: np.ndarray, inputs: ImageSpec, height_px: int, width_px: int) -> np.ndarray:
     """Turn pixels of the picture into fractions of the model input. Last axis: x, y repeated (2 or 4 values)."""
-    factors = scale(inputs, height_px, width_px)
-    return (points_px * np.resize(np.asarray(factors), points_px.shape[-1])).astype(np.float32)
+    factors = scale(inputs, height_px, width_px) * (points_px.shape[-1] // 2)
+    return (points_px * np.array(factors)).astype(np.float32)
 
 
 def to_picture(points: np.ndarray, inputs: ImageSpec, height_px: int, width_px: int) -> np.ndarray:
     """Inverse of `to_input`: fractions of the model input into pixels of the picture."""
-    factors = scale(inputs, height_px, width_px)
-    return (points / np.resize(np.asarray(factors), points.shape[-1])).astype(np.float32)
+    factors = scale(inputs, height_px, width_px) * (points.shape[-1] // 2)
+    return (points / np.array(factors)).astype(np.float32)
