@@ -259,7 +259,10 @@ def _parser() -> argparse.ArgumentParser:
     finding.add_argument("--max-bytes", type=positive, metavar="N", help="largest artifact, topology plus weights")
     finding.add_argument("--min-metric", type=float, metavar="X", help="lowest score, 0 to 1")
     finding.add_argument(
-        "--order-by", default="metric", metavar="WHAT", help="metric (default, best first), bytes, created or name"
+        "--order-by",
+        default="metric",
+        metavar="WHAT",
+        help="metric (default, best first), bytes, gzip_bytes, created or name",
     )
     add_store_option(finding, for_reading=True)
 

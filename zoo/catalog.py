@@ -30,8 +30,8 @@ SHIPPED = Path(__file__).parent.parent / "exports" / "published"
 LATEST = "latest"
 """The alias of each model's newest version."""
 
-ORDERS = ("metric", "bytes", "created", "name")
-"""What found models can be ordered by: best metric, fewest bytes, newest, or name."""
+ORDERS = ("metric", "bytes", "gzip_bytes", "created", "name")
+"""What found models can be ordered by: best metric, fewest bytes as stored or as sent, newest, or name."""
 
 
 class NoCatalog(ZooError):

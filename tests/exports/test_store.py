@@ -8,6 +8,8 @@ import multiprocessing
 import random
 import time
 from collections.abc import Callable
+from datetime import datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from exports.publish import publish
 from exports.store import rebuild_catalog, staging
 from exports.transfer import transfer
 from exports.verify import verify
-from zoo.catalog import CATALOG_FILE, SHIPPED, find, read_catalog
+from zoo.catalog import CATALOG_FILE, ORDERS, SHIPPED, find, read_catalog
 
 KILLS, VERSIONS_EACH = 30, 5
 
@@ -61,6 +63,17 @@ def test_find_filters_and_takes_the_newest(artifact: Path, own_store: Path) -> N
     assert [entry.name for entry in find(name="another", store=own_store)] == ["another"]
     with pytest.raises(zoo.UnknownName, match="published: another, yunet_n_160"):
         find(name="nobody", store=own_store)
+
+
+def test_found_models_are_ordered_as_asked() -> None:
+    keys: dict[str, Callable[[Any], Any]] = {
+        "metric": lambda entry: -entry.score,
+        "created": lambda entry: -datetime.fromisoformat(entry.created).timestamp(),
+    }
+    for order in ORDERS:
+        found = find(order_by=order, store=SHIPPED)
+        assert len(found) > 2
+        assert found == sorted(found, key=keys.get(order, attrgetter(order)))
 
 
 @pytest.mark.parametrize(

@@ -44,9 +44,12 @@ def average_precision(
     not count; without any truth at all the result is 0. Source: pycocotools 2.0, which computes it.
     """
     precision = _precision(truths, found, num_classes, iou_threshold, min_heights)
-    if precision is None:
-        return 0.0
-    defined = precision[precision > -1]
+    return 0.0 if precision is None else mean_precision(np.where(precision > -1, precision, np.nan))
+
+
+def mean_precision(curves: np.ndarray) -> float:
+    """Return the average precision of curves of `precision_at_recall`: their mean, 0 where none is defined."""
+    defined = curves[np.isfinite(curves)]
     return float(defined.mean()) if defined.size else 0.0
 
 
