@@ -87,8 +87,7 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
         drawn = subject.run.path / FIGURES_FOLDER / f"{name}.png"
         if drawn.is_file():
             shutil.copyfile(drawn, pictures / f"{name}.png")
-    if subject.findings.loaded.spec.task in (FACE_DETECTION, OBJECT_DETECTION):
-        draw_samples(subject.findings.loaded, pictures / "samples.png")
+    draw_samples(subject.findings.loaded, pictures / "samples.png")
     there = {path.stem for path in pictures.glob("*.png")}
     write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
 
@@ -207,7 +206,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "",
         *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
         *picture("siblings", f"{subject.after.name} against bytes, beside {len(others)} other published models"),
-        *picture("samples", "What it finds in generated pictures"),
+        *picture("samples", "What it answers for generated pictures"),
         "## What it was trained on",
         "",
         f"{' and '.join([data['name'], *data.get('extra', ())])} ({data['format']}): "

@@ -1,16 +1,19 @@
-"""What a published detector finds in generated pictures, as one picture for its card."""
+"""What a published model answers for generated pictures, as one picture for its card."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image, ImageOps
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from exports.load import Loaded
-from tuner.data import SYNTHETIC, decode, open_dataset
+from tuner.data import SYNTHETIC, Sample, decode, open_dataset
 from tuner.data.show import draw_detections
 from tuner.learners import DetectionLearner
 from tuner.training import predict
+from zoo._specs import EmbeddingHead, GridHead
 from zoo.tasks.letterbox import to_picture
 
 COLUMNS = 3
@@ -18,35 +21,68 @@ NUM_PICTURES = 6
 NUM_CANDIDATES = 24
 """The pictures with most boxes among the first few: one can see more there."""
 TILE_PX = 240
+CAPTION_PX = 26
 COLOURS = 128
+INK = (20, 20, 24)
 
 
 def draw_samples(loaded: Loaded, output: Path) -> None:
-    """Draw what a detector finds in generated pictures of its task, as one PNG of few colours.
+    """Draw what a detector finds, or a recognizer of classes sees, in generated pictures; one PNG of few colours.
 
-    Draws nothing where the detector knows other labels than the generated pictures show.
+    Draws nothing where the model knows other labels than the generated pictures show, or answers with an embedding.
     """
-    dataset = open_dataset(SYNTHETIC, task=loaded.spec.task, limit=1, val_limit=NUM_CANDIDATES, seed=loaded.seed)
+    spec = loaded.spec
+    if isinstance(spec.head, EmbeddingHead):
+        return
+    dataset = open_dataset(SYNTHETIC, task=spec.task, limit=1, val_limit=NUM_CANDIDATES, seed=loaded.seed)
     if loaded.labels != dataset.labels:
         return
-    labelled = [sample for sample in dataset.splits["val"] if len(sample.boxes_px)]
-    samples = sorted(labelled, key=lambda sample: -len(sample.boxes_px))[:NUM_PICTURES]
-    pictures = decode(samples, loaded.spec.inputs)
-    outputs = predict(loaded.network, pictures.images, loaded.spec.inputs)
-    learner = DetectionLearner(loaded.spec, len(dataset.labels))
-    by_key = {sample.key: sample for sample in samples}
-    sheet = Image.new("RGB", (COLUMNS * TILE_PX, -(-len(pictures) // COLUMNS) * TILE_PX), "white")
-    for index, (key, found) in enumerate(zip(pictures.keys, learner.detections(outputs), strict=True)):
-        image = Image.fromarray(by_key[key].load())
+    samples = list(dataset.splits["val"])
+    if isinstance(spec.head, GridHead):
+        samples = sorted((one for one in samples if len(one.boxes_px)), key=lambda one: -len(one.boxes_px))
+    samples = samples[:NUM_PICTURES]
+    outputs = predict(loaded.network, decode(samples, spec.inputs).images, spec.inputs)
+    draw = _boxed if isinstance(spec.head, GridHead) else _named
+    tiles = draw(loaded, samples, outputs)
+    width, height = tiles[0].size
+    sheet = Image.new("RGB", (COLUMNS * width, -(-len(tiles) // COLUMNS) * height), "white")
+    for index, tile in enumerate(tiles):
+        sheet.paste(tile, (index % COLUMNS * width, index // COLUMNS * height))
+    sheet.quantize(COLOURS).save(output, optimize=True)
+
+
+def _boxed(loaded: Loaded, samples: Sequence[Sample], outputs: dict[str, np.ndarray]) -> list[Image.Image]:
+    """Return the pictures with boxes, scores and landmarks."""
+    tiles = []
+    found = DetectionLearner(loaded.spec, len(loaded.labels)).detections(outputs)
+    for sample, one in zip(samples, found, strict=True):
+        image = Image.fromarray(sample.load())
         size = (image.height, image.width)
         drawn = draw_detections(
             image,
-            to_picture(found.boxes, loaded.spec.inputs, *size),
-            [dataset.labels[label] for label in found.classes],
-            scores=found.scores,
-            keypoints_px=to_picture(found.keypoints, loaded.spec.inputs, *size),
-            names=dataset.labels,
+            to_picture(one.boxes, loaded.spec.inputs, *size),
+            [loaded.labels[label] for label in one.classes],
+            scores=one.scores,
+            keypoints_px=to_picture(one.keypoints, loaded.spec.inputs, *size),
+            names=loaded.labels,
         )
-        tile = ImageOps.pad(drawn, (TILE_PX, TILE_PX), color="white")
-        sheet.paste(tile, (index % COLUMNS * TILE_PX, index // COLUMNS * TILE_PX))
-    sheet.quantize(COLOURS).save(output, optimize=True)
+        tiles.append(ImageOps.pad(drawn, (TILE_PX, TILE_PX), color="white"))
+    return tiles
+
+
+def _named(loaded: Loaded, samples: Sequence[Sample], outputs: dict[str, np.ndarray]) -> list[Image.Image]:
+    """Return the pictures with the best class and its share below, and what it should be where that is another."""
+    logits = outputs["class_logits"].astype(np.float64)
+    shares = np.exp(logits - np.logaddexp.reduce(logits, axis=1, keepdims=True))
+    tiles = []
+    for sample, share in zip(samples, shares, strict=True):
+        best = int(share.argmax())
+        caption = f"{loaded.labels[best]} {share[best]:.2f}"
+        if best != sample.label:
+            caption += f" (is {loaded.labels[sample.label]})"
+        tile = Image.new("RGB", (TILE_PX, TILE_PX + CAPTION_PX), "white")
+        tile.paste(ImageOps.pad(Image.fromarray(sample.load()), (TILE_PX, TILE_PX), color="white"))
+        place = (TILE_PX / 2, TILE_PX + CAPTION_PX / 2)
+        ImageDraw.Draw(tile).text(place, caption, fill=INK, font=ImageFont.load_default(15), anchor="mm")
+        tiles.append(tile)
+    return tiles

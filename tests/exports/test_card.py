@@ -12,7 +12,9 @@ from PIL import Image
 
 import zoo
 from exports.card import CARD_FILE, reproduce
+from exports.load import Loaded
 from exports.manifest import read_manifest
+from exports.pictures import CAPTION_PX, COLUMNS, NUM_PICTURES, TILE_PX, draw_samples
 from exports.publish import publish
 from tuner import sweep
 from tuner._cli import sweep_arguments
@@ -78,11 +80,22 @@ def test_the_command_asks_for_the_same_run(asked: dict[str, object], tmp_path: P
     assert again == request
 
 
-def test_a_model_that_finds_no_boxes_has_a_card_without_samples(tmp_path: Path) -> None:
+def test_a_card_shows_which_classes_generated_pictures_are_taken_for(tmp_path: Path) -> None:
     result = sweep("pebble_cls_48", limit=16, trials=1, epochs=1, overfit=False, out=tmp_path / "runs")
     done = publish(result.folder, tmp_path / "store", precision="uint8", runtime="none")
-    assert not (done.folder / "card" / "samples.png").exists()
+    with Image.open(done.folder / "card" / "samples.png") as sheet:
+        shown = np.asarray(sheet.convert("L"))
+    tile = shown[:, : TILE_PX * COLUMNS].reshape(-1, TILE_PX + CAPTION_PX, COLUMNS, TILE_PX)
+    captions = tile[:, TILE_PX:].transpose(0, 2, 1, 3).reshape(NUM_PICTURES, -1)
+    assert (captions < 128).any(axis=1).all()
     assert "fish" in (done.folder / CARD_FILE).read_text()
+
+
+def test_the_card_of_an_embedding_has_no_samples(tmp_path: Path) -> None:
+    spec = zoo.get("dense4_id_112")
+    loaded = Loaded(zoo.build(spec.name), spec, labels=(), precision="float32")
+    draw_samples(loaded, tmp_path / "samples.png")
+    assert not (tmp_path / "samples.png").exists()
 
 
 def test_an_artifact_that_tfjs_computes_otherwise_is_not_published(
