@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from exports.evaluate import Findings
-from exports.measures import compare
+from exports.measures import IOU, compare
 from tuner.learners import DetectionLearner, EmbeddingLearner
 from zoo._files import write_atomically
 from zoo._picture import DOTS_PER_INCH, check_picture
@@ -22,7 +22,7 @@ MOST_NAMES = 30
 
 
 def draw_curve(
-    findings: Findings, path: Path, iou: float = 0.5, min_face: float = 0.0, dots_per_inch: int = DOTS_PER_INCH
+    findings: Findings, path: Path, iou: float = IOU, min_face: float = 0.0, dots_per_inch: int = DOTS_PER_INCH
 ) -> None:
     """Draw the task's curve on the pictures that were measured, as PNG or SVG.
 
@@ -54,8 +54,11 @@ def draw_curve(
 
 
 def _precision_recall(axes: Any, findings: Findings, iou: float, min_face: float) -> None:
-    sides = compare(findings, min_face)
-    curves = precision_at_recall(sides.truths, sides.found, sides.num_classes, iou, sides.min_heights)
+    if iou == IOU and not min_face:
+        curves = findings.precision_at_recall
+    else:
+        sides = compare(findings, min_face)
+        curves = precision_at_recall(sides.truths, sides.found, sides.num_classes, iou, sides.min_heights)
     for label, curve in zip(findings.labelled.dataset.labels, curves.T, strict=True):
         if np.isfinite(curve).all():
             axes.plot(RECALLS, curve, label=f"{label}: {curve.mean():.3f}")

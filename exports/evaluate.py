@@ -18,7 +18,7 @@ from tuner.progress import Progress, tell_data, tell_skipped
 from tuner.training import predict
 from zoo._errors import BadData
 from zoo.tasks.boxes import Detections
-from zoo.tasks.metrics import SCORE_FLOOR
+from zoo.tasks.metrics import SCORE_FLOOR, Truth, mean_precision, precision_at_recall
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,17 @@ class Findings:
         assert isinstance(self.learner, DetectionLearner)
         return self.learner.detections(self.outputs, SCORE_FLOOR)
 
+    @cached_property
+    def truths(self) -> list[Truth]:
+        """What the pictures are labelled with, beside `detections`."""
+        pictures = self.labelled.pictures
+        return [Truth(*row) for row in zip(pictures.boxes, pictures.classes, pictures.ignore, strict=True)]
+
+    @cached_property
+    def precision_at_recall(self) -> np.ndarray:
+        """A detector's precision at IoU 0.5, (101 recalls, num_classes)."""
+        return precision_at_recall(self.truths, self.detections, len(self.labelled.dataset.labels))
+
     def measurement(self, name: str, value: float, min_face: float = 0.0) -> Measurement:
         """Put a number beside its conditions."""
         dataset, inputs = self.labelled.dataset, self.loaded.spec.inputs
@@ -149,7 +160,7 @@ def score(findings: Findings) -> Measurement:
     """Return the task's metric of what a network answered."""
     learner, pictures = findings.learner, findings.labelled.pictures
     if isinstance(learner, DetectionLearner):
-        value = learner.score_found(findings.detections, pictures)
+        value = mean_precision(findings.precision_at_recall)
     else:
         value = learner.score(findings.outputs, pictures)
     return findings.measurement(learner.metric, value)

@@ -53,7 +53,7 @@ def compare(findings: Findings, min_face: float = 0.0) -> Comparison:
     inputs, pictures = findings.loaded.spec.inputs, findings.labelled.pictures
     num_classes = len(findings.labelled.dataset.labels)
     return Comparison(
-        truths=[Truth(*row) for row in zip(pictures.boxes, pictures.classes, pictures.ignore, strict=True)],
+        truths=findings.truths,
         found=findings.detections,
         min_heights=[min_face * max(size) * scale(inputs, *size)[1] for size in pictures.sizes_px.tolist()],
         num_classes=num_classes,

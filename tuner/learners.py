@@ -6,7 +6,7 @@ epochs (`tuner.training`) nor search (`tuner.sweep`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, Protocol
 
@@ -151,12 +151,8 @@ class DetectionLearner:
         ]
 
     def score(self, outputs: Arrays, data: Decoded) -> float:
-        return self.score_found(self.detections(outputs, SCORE_FLOOR), data)
-
-    def score_found(self, found: Sequence[Detections], data: Decoded) -> float:
-        """Return the metric from what was found in each row of `data` down to `SCORE_FLOOR`."""
         truths = [Truth(*row) for row in zip(data.boxes, data.classes, data.ignore, strict=True)]
-        return average_precision(truths, found, self._num_classes)
+        return average_precision(truths, self.detections(outputs, SCORE_FLOOR), self._num_classes)
 
 
 class ClassLearner:
