@@ -1,6 +1,6 @@
 """How far TF.js' answers lie from Keras' for every registered architecture, and how small its model.json is.
 
-    python benchmarks/agreement.py                     # all, about a quarter of an hour
+    python benchmarks/agreement.py                     # all, five to ten minutes
     python benchmarks/agreement.py yunet_n_160 ...     # some
 
 The weights are random and 'lived in': normalisation has statistics, scales and biases that are not 0 and 1. The graph
@@ -88,9 +88,9 @@ def compare(name: str, scratch: Path) -> dict[str, Any]:
     row["layers model"] = largest([relative(output) for output in report["outputs"]])
     ours = (scratch / "uint8" / TOPOLOGY_FILE).read_bytes()
     theirs = converters_topology(network, scratch)
-    row["model.json"], row["converter's"] = len(ours), len(theirs)
+    row["model.json"], row["plain model.json"] = len(ours), len(theirs)
     row["ratio"] = round(len(ours) / len(theirs), 3)
-    row["gzip"], row["converter's gzip"] = len(gzip.compress(ours)), len(gzip.compress(theirs))
+    row["gzip"], row["plain gzip"] = len(gzip.compress(ours)), len(gzip.compress(theirs))
     return row
 
 

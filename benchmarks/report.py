@@ -33,7 +33,7 @@ def main() -> None:
 
 def page() -> str:
     """Return docs/results.md."""
-    sections = [*published(), *faces(), *in_the_page(), *quantizing(), *searching()]
+    sections = [*published(), *faces(), *in_the_page(), *quantizing(), *agreeing(), *searching()]
     return "\n".join(
         [
             "# Measured, beside what else there is",
@@ -172,6 +172,35 @@ def quantizing() -> Iterator[str]:
                 "output error": f"{row['output_error']:.4f}",
                 "bytes": f"{row['bytes']:,}",
                 "under gzip": f"{row['gzip_bytes']:,}",
+            }
+            for row in result["rows"]
+        ]
+    )
+
+
+def agreeing() -> Iterator[str]:
+    result = read("agreement.json")
+    yield "## Agreeing with Keras"
+    yield ""
+    yield (
+        f"{told(result['conditions'])}: every registered architecture with random weights, in TensorFlow.js under "
+        f"Node. Largest difference from Keras on the weights that the files hold, relative to the largest value above "
+        f"1; the graph model on wasm and cpu, the layers model on wasm. Beside it the bytes of model.json, ours and "
+        f"the converter's."
+    )
+    yield ""
+    yield from markdown(
+        [
+            {
+                "model": f"`{row['model']}`",
+                "graph, float32": f"{row['graph float32']:.0e}",
+                "graph, uint8": f"{row['graph uint8']:.0e}",
+                "layers": f"{row['layers model']:.0e}",
+                "model.json": f"{row['model.json']:,}",
+                "converter's": f"{row['plain model.json']:,}",
+                "ratio": f"{row['ratio']:.2f}",
+                "under gzip": f"{row['gzip']:,}",
+                "converter's ": f"{row['plain gzip']:,}",
             }
             for row in result["rows"]
         ]
