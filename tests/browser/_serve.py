@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import ConsoleMessage, Page
 
 from exports.browser import LOOPBACK, in_background
+from exports.serve import PAGES
 
 READY_TIMEOUT_MS = 120_000  # for a page to load and run its first model on a busy machine
 
@@ -43,6 +44,12 @@ def serve(folder: Path, pages: Mapping[str, tuple[str, bytes]]) -> Iterator[str]
     handler = partial(_Handler, directory=str(folder), pages=pages)
     with ThreadingHTTPServer((LOOPBACK, 0), handler) as server, in_background(server):
         yield f"http://{LOOPBACK}:{server.server_address[1]}"
+
+
+def wasm_path() -> str:
+    """The path at which the built pages serve TF.js' WebAssembly."""
+    [folder] = (PAGES / "assets").glob("tfjs-*")
+    return f"/assets/{folder.name}/"
 
 
 @dataclass

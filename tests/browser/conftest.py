@@ -1,12 +1,16 @@
-"""Artifacts of every task, published once a session by the real pipeline."""
+"""Artifacts of every task, published once a session by the real pipeline, and the pages that tests open."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from _artifacts import MODELS, Published, publish_one
+from _serve import READY_TIMEOUT_MS, Watched, wasm_path, watch
+from playwright.sync_api import Browser
 
+from exports.browser import launch, served
 from zoo._specs import FACE_DETECTION
 
 
@@ -16,3 +20,24 @@ def published(artifact: Path, store: Path, tmp_path_factory: pytest.TempPathFact
     runs = tmp_path_factory.mktemp("web-runs")
     others = {task: publish_one(model, store, runs) for task, model in MODELS.items() if task != FACE_DETECTION}
     return {task: Published(folder) for task, folder in {FACE_DETECTION: artifact, **others}.items()}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium; for a module and not the session, since Playwright cannot run twice at a time in one thread."""
+    with launch() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def runtime(browser: Browser, store: Path, published: dict[str, Published]) -> Iterator[Watched]:
+    """A page on the gallery's address, under its policy; fails at its end when it asked another host or broke."""
+    assert set(published) == set(MODELS)
+    with served(store) as address, browser.new_page() as page:
+        page.set_default_timeout(READY_TIMEOUT_MS)
+        watched = watch(page, address)
+        page.goto(f"{address}samples/index.json")
+        # An empty page of the same origin, where nothing but the runtime runs.
+        page.evaluate(f"document.documentElement.dataset.wasm = '{wasm_path()}'")
+        yield watched
+        watched.check()

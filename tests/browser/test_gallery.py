@@ -14,7 +14,7 @@ from _artifacts import MODELS, Published
 from _serve import READY_TIMEOUT_MS, Watched, watch
 from playwright.sync_api import Browser, Page, expect
 
-from exports.browser import launch, served
+from exports.browser import served
 from exports.graph_model import WEIGHTS_FILE
 from exports.store import rebuild_catalog
 from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_RECOGNITION
@@ -47,12 +47,6 @@ HOSTILE_CARD = f"""# {HOSTILE}
 {HOSTILE}
 ```
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
 
 
 @pytest.fixture

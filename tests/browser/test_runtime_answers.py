@@ -1,22 +1,18 @@
-"""The page's runtime against Python: every task, on wasm and on cpu, on pictures of all shapes, films and cameras."""
+"""The runtime's answers against Python's: every task, on wasm and cpu, on pictures of all shapes, films and cameras."""
 
 from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from _artifacts import MODELS, Published, as_address, generated
-from _serve import READY_TIMEOUT_MS, Watched, watch
+from _runtime import run
+from _serve import Watched
 from PIL import Image
-from playwright.sync_api import Page
 
-from exports.browser import launch, served
-from exports.serve import PAGES
 from tuner.data._decode import resize
 from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, FACE_RECOGNITION, OBJECT_DETECTION
 from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX
@@ -31,45 +27,6 @@ SIZES = ((640, 480), (333, 500), (101, 77), (1501, 997))
 MAX_HALVED_LEVELS = 2  # measured: 1
 HALVED_SIZE = (2000, 1500)
 """Large enough for a canvas to halve it before it is resampled."""
-
-OPEN = """
-window.zoos ??= {};
-const { openZoo, createWorkerZoo, pipeline, similarity } = await import('/pocket-zoo.js');
-const wasmPath = document.documentElement.dataset.wasm;
-const open = (backend) => window.zoos[backend] ??= openZoo('/store/', { backends: [backend], wasmPath });
-const load = async (name, backend) => window.zoos[`${backend} ${name}`] ??= await (await open(backend)).load(name);
-const imageOf = async (address) => {
-  const image = new Image();
-  image.src = address;
-  await image.decode();
-  return image;
-};
-const ask = async (model, source, options) =>
-  model.kind === 'detector' ? model.detect(source, options)
-  : model.kind === 'recognizer' ? Array.from(await model.embed(source)) : model.classify(source);
-"""
-
-
-@pytest.fixture(scope="module")
-def watched(store: Path, published: dict[str, Published]) -> Iterator[Watched]:
-    """A page on the gallery's address, under its policy; fails at its end when it asked another host or broke."""
-    assert set(published) == set(MODELS)
-    with served(store) as address, launch() as browser:
-        page = browser.new_page()
-        page.set_default_timeout(READY_TIMEOUT_MS)
-        watched = watch(page, address)
-        page.goto(f"{address}samples/index.json")
-        # An empty page of the same origin, where nothing but the runtime runs.
-        [wasm] = (PAGES / "assets").glob("tfjs-*")
-        page.evaluate(f"document.documentElement.dataset.wasm = '/assets/{wasm.name}/'")
-        yield watched
-        watched.check()
-
-
-def run(page: Page, script: str, **values: object) -> Any:
-    """Run `script`, with the runtime's functions and `values` in scope, and return its result."""
-    names = ", ".join(values)
-    return page.evaluate(f"async ({{ {names} }}) => {{ {OPEN} {script} }}", values)
 
 
 def assert_same(found: Any, expected: Any) -> None:
@@ -116,12 +73,12 @@ def expected_answer(task: str, model: Published, picture: np.ndarray) -> Any:
 @pytest.mark.parametrize("backend", ["wasm", "cpu"])
 @pytest.mark.parametrize("task", MODELS)
 def test_answers_are_those_of_python(
-    task: str, backend: str, watched: Watched, published: dict[str, Published]
+    task: str, backend: str, runtime: Watched, published: dict[str, Published]
 ) -> None:
     for number, size in enumerate(SIZES):
         image = generated(task, size, number)
         found = run(
-            watched.page,
+            runtime.page,
             "return ask(await load(name, backend), await imageOf(address), { scoreThreshold });",
             name=MODELS[task],
             backend=backend,
@@ -133,18 +90,18 @@ def test_answers_are_those_of_python(
         assert_same(found, expected)
 
 
-def test_a_photograph_sized_picture_arrives_as_in_python(watched: Watched, published: dict[str, Published]) -> None:
+def test_a_photograph_sized_picture_arrives_as_in_python(runtime: Watched, published: dict[str, Published]) -> None:
     """Compared as pixels, since a model that was trained for a moment makes much of a difference of one level."""
     image = generated(FACE_RECOGNITION, HALVED_SIZE)
     script = "return Array.from((await load(name, 'wasm')).preprocessor.run(await imageOf(address)).data);"
-    found = run(watched.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(image))
+    found = run(runtime.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(image))
     inputs = published[FACE_RECOGNITION].loaded.spec.inputs
     expected = resize(np.asarray(image), inputs).astype(int)
     pixels = np.array(found).reshape(inputs.height, inputs.width, 4)[..., :3]
     assert np.abs(pixels - expected).max() <= MAX_HALVED_LEVELS
 
 
-def test_every_kind_of_source_gives_the_same(watched: Watched) -> None:
+def test_every_kind_of_source_gives_the_same(runtime: Watched) -> None:
     script = """
     const model = await load(name, 'wasm');
     const image = await imageOf(address);
@@ -156,16 +113,16 @@ def test_every_kind_of_source_gives_the_same(watched: Watched) -> None:
     const sources = [image, canvas, offscreen, await createImageBitmap(image), data];
     return Promise.all(sources.map((source) => model.detect(source, { scoreThreshold: 0.01 })));
     """
-    answers = run(watched.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
+    answers = run(runtime.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
     assert len(answers[0]) > 0
     assert all(answer == answers[0] for answer in answers)
 
 
-def test_transparent_pictures_lie_on_white(watched: Watched, published: dict[str, Published]) -> None:
+def test_transparent_pictures_lie_on_white(runtime: Watched, published: dict[str, Published]) -> None:
     image = generated(FACE_RECOGNITION)
     image.putalpha(Image.linear_gradient("L").resize(image.size))
     script = "return ask(await load(name, 'wasm'), await imageOf(address));"
-    found = run(watched.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(image))
+    found = run(runtime.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(image))
     white = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     assert_same(found, published[FACE_RECOGNITION].embed(np.asarray(white)))
 
@@ -184,7 +141,7 @@ def picture_of(address: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
 
 
-def test_a_video_element_is_a_picture(watched: Watched, published: dict[str, Published]) -> None:
+def test_a_video_element_is_a_picture(runtime: Watched, published: dict[str, Published]) -> None:
     script = f"""
     const image = await imageOf(address);
     const shown = Object.assign(document.createElement('canvas'), {{ width: 320, height: 240 }});
@@ -198,13 +155,13 @@ def test_a_video_element_is_a_picture(watched: Watched, published: dict[str, Pub
     {FRAME}
     return {{ still, found: await model.detect(video, {{ scoreThreshold: 0.01 }}) }};
     """
-    answer = run(watched.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
+    answer = run(runtime.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
     picture = picture_of(answer["still"])
     assert picture.shape == (240, 320, 3)
     assert_same(answer["found"], published[FACE_DETECTION].detect(picture, 0.01))
 
 
-def test_a_mirrored_camera_gives_places_in_the_mirror(watched: Watched, published: dict[str, Published]) -> None:
+def test_a_mirrored_camera_gives_places_in_the_mirror(runtime: Watched, published: dict[str, Published]) -> None:
     script = f"""
     const stream = await navigator.mediaDevices.getUserMedia({{ video: true }});
     const video = Object.assign(document.createElement('video'), {{ muted: true, srcObject: stream }});
@@ -215,7 +172,7 @@ def test_a_mirrored_camera_gives_places_in_the_mirror(watched: Watched, publishe
     stream.getTracks().forEach((track) => track.stop());
     return {{ still, found, live }};
     """
-    answer = run(watched.page, script, name=MODELS[FACE_DETECTION])
+    answer = run(runtime.page, script, name=MODELS[FACE_DETECTION])
     picture = picture_of(answer["still"])
     expected = published[FACE_DETECTION].detect(picture, 0.01)
     for one in expected:
@@ -226,7 +183,7 @@ def test_a_mirrored_camera_gives_places_in_the_mirror(watched: Watched, publishe
     assert len(answer["live"]) == 3
 
 
-def test_a_turned_face_is_turned_back(watched: Watched) -> None:
+def test_a_turned_face_is_turned_back(runtime: Watched) -> None:
     """A portrait, enlarged and turned, is brought back to itself by its landmarks."""
     portrait = generated(FACE_RECOGNITION, number=2)
     angle, side = 25, 224
@@ -241,7 +198,7 @@ def test_a_turned_face_is_turned_back(watched: Watched) -> None:
     return { width, data: Array.from(canvas.getContext('2d').getImageData(0, 0, width, height).data) };
     """
     landmarks = {name: {"x": x, "y": y} for name, (x, y) in zip(FACE_KEYPOINTS, places.tolist(), strict=True)}
-    found = run(watched.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(scene), landmarks=landmarks)
+    found = run(runtime.page, script, name=MODELS[FACE_RECOGNITION], address=as_address(scene), landmarks=landmarks)
     assert found["width"] == side  # twice the model's size, as large as the face is in the scene
     pixels = np.array(found["data"], np.uint8).reshape(side, side, 4)[..., :3]
     upright = np.asarray(Image.fromarray(pixels).resize(portrait.size, Image.Resampling.BOX)).astype(int)
@@ -249,7 +206,7 @@ def test_a_turned_face_is_turned_back(watched: Watched) -> None:
     assert np.abs(upright - np.asarray(portrait).astype(int))[inside].mean() < MAX_TURNED_LEVELS
 
 
-def test_a_pipeline_finds_and_embeds(watched: Watched) -> None:
+def test_a_pipeline_finds_and_embeds(runtime: Watched) -> None:
     scene = generated(FACE_DETECTION, (224, 200))
     script = """
     const faces = pipeline(await load(detector, 'wasm'), await load(recognizer, 'wasm'));
@@ -261,7 +218,7 @@ def test_a_pipeline_finds_and_embeds(watched: Watched) -> None:
     ]);
     """
     faces = run(
-        watched.page,
+        runtime.page,
         script,
         detector=MODELS[FACE_DETECTION],
         recognizer=MODELS[FACE_RECOGNITION],
@@ -272,7 +229,7 @@ def test_a_pipeline_finds_and_embeds(watched: Watched) -> None:
         assert (size, round(likeness, 6), round(width, 3)) == (128, 1.0, scene.width)
 
 
-def test_the_worker_gives_what_the_page_gives(watched: Watched) -> None:
+def test_the_worker_gives_what_the_page_gives(runtime: Watched) -> None:
     script = """
     const image = await imageOf(address);
     const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
@@ -292,7 +249,7 @@ def test_the_worker_gives_what_the_page_gives(watched: Watched) -> None:
     return { answers, before, after, complaints, backends: there.map((model) => model.backend) };
     """
     names = [MODELS[FACE_DETECTION], MODELS[FACE_RECOGNITION], MODELS["object-recognition"]]
-    answer = run(watched.page, script, names=names, address=as_address(generated(FACE_DETECTION)))
+    answer = run(runtime.page, script, names=names, address=as_address(generated(FACE_DETECTION)))
     there, here = answer["answers"]
     assert_same_detections(there[0], here[0])
     np.testing.assert_allclose(there[1], here[1], atol=1e-4)  # measured: 1e-6; threads add up in another order
@@ -302,167 +259,3 @@ def test_the_worker_gives_what_the_page_gives(watched: Watched) -> None:
     assert answer["complaints"][0] == "The model cannot embed."
     assert "was disposed of" in answer["complaints"][1]
     assert "No model 'x' is published here" in answer["complaints"][2]
-
-
-@pytest.mark.parametrize(
-    ("script", "message"),
-    [
-        ("(await load(name, 'wasm')).detect(await imageOf(address), { scoreThreshold: 2 })", "from 0 to 1, got 2"),
-        ("(await load(name, 'wasm')).detect(await imageOf(address), { maxDetections: 0 })", "above 0, got 0"),
-        ("(await load(name, 'wasm')).detect('face.png')", "A picture is an image, video"),
-        ("(await load(name, 'wasm')).detect(new Image())", "Wait until it has loaded"),
-        ("(await open('abacus')).load(name)", "Unknown backend 'abacus'"),
-        ("(await open('wasm')).load('nobody')", "No model 'nobody' is published here; published: "),
-        ("(await open('wasm')).load(`${name}@1`)", "has no version '1'"),
-        ("openZoo('/nowhere/')", "answered with status 404"),
-        (
-            "(await load(name, 'wasm')).detect(null)",
-            "A picture is an image, video, canvas, ImageBitmap or ImageData, got null",
-        ),
-        ("(await load(name, 'wasm')).detect()", "got nothing"),
-        ("(await load(name, 'wasm')).detect({ width: 5, height: 5 })", "got a plain object"),
-        (
-            "(await load(name, 'wasm')).detect(await imageOf(address), { threshold: 0.99 })",
-            "detect has no option 'threshold'. Its options are: scoreThreshold, maxDetections, mirror.",
-        ),
-        (
-            "const still = await createImageBitmap(await imageOf(address)); still.close(); "
-            "return (await load(name, 'wasm')).detect(still)",
-            "This ImageBitmap was closed",
-        ),
-        ("(await load('mobilefacenet_025_112', 'wasm')).embed(await imageOf(address), null)", "by name, got null"),
-        ("(await load('pebble_cls_48', 'wasm')).classify(await imageOf(address), { top: 3 })", "has no option 'top'"),
-        ("(await open('wasm')).load()", "an entry of find, got nothing"),
-        ("(await open('wasm')).load(name, { backend: 'cpu' })", "load has no option 'backend'. It has none."),
-        (
-            "const zoo = await openZoo('/store/', { wasmPath }); zoo.dispose(); return zoo.load(name)",
-            "This zoo was disposed of. Open the store again.",
-        ),
-        ("pipeline(await load(name, 'wasm'))", "got yunet_n_160 and nothing"),
-        (
-            "const zoo = await createWorkerZoo('/store/', { wasmPath }); return (await zoo.load(name)).detect(null)",
-            "got null",
-        ),
-        ("pipeline(await load('dense4_det_160', 'wasm'), await load('mobilefacenet_025_112', 'wasm'))", "no landmarks"),
-    ],
-)
-def test_mistakes_are_sentences(script: str, message: str, watched: Watched) -> None:
-    script = script if script.startswith("const ") else f"return {script}"
-    found = run(
-        watched.page,
-        f"return (async () => {{ {script} }})().catch((error) => `${{error.name}}: ${{error.message}}`);",
-        name=MODELS[FACE_DETECTION],
-        address=as_address(generated(FACE_DETECTION)),
-    )
-    assert found.startswith("ZooError: ")
-    assert message in found
-    watched.errors[:] = [error for error in watched.errors if "404" not in error]
-
-
-def test_a_rasteriser_in_software_is_passed_over_unless_asked_for(watched: Watched) -> None:
-    """Chromium computes WebGL in software here, and says of no caveat."""
-    script = """
-    const backends = [];
-    for (const options of [{ wasmPath }, { wasmPath, backends: ['webgl'] }]) {
-      const zoo = await createWorkerZoo('/store/', options);
-      backends.push((await zoo.load(name)).backend);
-      zoo.dispose();
-    }
-    return backends;
-    """
-    assert run(watched.page, script, name=MODELS[FACE_DETECTION]) == ["wasm", "webgl"]
-
-
-def test_an_entry_loads_its_version(watched: Watched) -> None:
-    script = """
-    const zoo = await open('wasm');
-    const [entry] = zoo.find({ task });
-    const model = await zoo.load(entry);
-    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
-    const there = await worker.load(entry);
-    worker.dispose();
-    model.dispose();
-    return [entry, model, there].map(({ name, version }) => [name, version]);
-    """
-    entry, *models = run(watched.page, script, task=FACE_DETECTION)
-    assert models == [entry, entry]
-
-
-def test_nothing_waits_for_a_worker_that_was_ended(watched: Watched) -> None:
-    script = """
-    const { TrainingSession } = await import('/pocket-zoo-train.js');
-    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
-    const model = await worker.load(name);
-    worker.dispose();
-    const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath });
-    training.dispose();
-    const image = await imageOf(address);
-    const calls = [model.detect(image), worker.load(name), worker.memory(), training.memory(), training.fit()];
-    return (await Promise.allSettled(calls)).map(({ reason }) => `${reason?.name}: ${reason?.message}`);
-    """
-    said = run(watched.page, script, name=MODELS[FACE_DETECTION], address=as_address(generated(FACE_DETECTION)))
-    assert said == ["ZooError: The worker was ended. Open the store again."] * 5
-
-
-def test_the_storage_is_cleared_while_stores_are_open(watched: Watched) -> None:
-    script = """
-    const { clearCache } = await import('/pocket-zoo.js');
-    const zoo = await openZoo('/store/', { backends: ['wasm'], wasmPath });
-    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
-    (await zoo.load(name)).dispose();
-    await clearCache();
-    const databases = async () => (await indexedDB.databases()).filter(({ name }) => name === 'pocket-zoo').length;
-    const after = await databases();
-    (await zoo.load(name)).dispose();
-    (await worker.load(name)).dispose();
-    const again = await databases();
-    await openZoo('/store/', { wasmPath });
-    worker.dispose();
-    return [after, again];
-    """
-    assert run(watched.page, script, name=MODELS[FACE_DETECTION]) == [0, 1]
-
-
-def check_nothing_is_left(page: Page, backend: str, detections: int, cycles: int) -> None:
-    script = """
-    const zoo = await open(backend);
-    const image = await imageOf(address);
-    const model = await zoo.load(name);
-    await model.detect(image); // the first run keeps what the back end makes once
-    const start = await zoo.memory();
-    for (let i = 0; i < detections; i++) await model.detect(image, { scoreThreshold: 0.01 });
-    const afterDetections = await zoo.memory();
-    for (let i = 0; i < cycles; i++) {
-      const other = await zoo.load(name);
-      await other.detect(image);
-      other.dispose();
-      other.dispose();
-    }
-    const afterCycles = await zoo.memory();
-    model.dispose();
-    return [start, afterDetections, afterCycles];
-    """
-    values = run(
-        page,
-        script,
-        name=MODELS[FACE_DETECTION],
-        backend=backend,
-        detections=detections,
-        cycles=cycles,
-        address=as_address(generated(FACE_DETECTION)),
-    )
-    assert values[0]["tensors"] > 0
-    assert values == [values[0]] * 3
-
-
-@pytest.mark.parametrize(("backend", "detections", "cycles"), [("wasm", 60, 6), ("cpu", 6, 3)])
-def test_tensors_and_bytes_return_to_where_they_began(
-    backend: str, detections: int, cycles: int, watched: Watched
-) -> None:
-    check_nothing_is_left(watched.page, backend, detections, cycles)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("backend", ["wasm", "cpu"])
-def test_after_500_detections_and_50_models_nothing_is_left(backend: str, watched: Watched) -> None:
-    check_nothing_is_left(watched.page, backend, 500, 50)
