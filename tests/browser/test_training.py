@@ -4,108 +4,69 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from _artifacts import MODELS, Published, generated
-from _serve import READY_TIMEOUT_MS, Watched, watch
+from _serve import READY_TIMEOUT_MS, Watched, wasm_path
+from _training import CLASSIFIER, DETECTOR, three_animals, train, twenty_faces, visit
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from exports.browser import launch, served
 from exports.importing import import_layers_model
 from exports.layers_model import translate
 from exports.load import Loaded, load_target
-from exports.serve import PAGES
 from exports.tfjs import layers_job, relative, run_script
 from tuner.batches import as_input
-from tuner.data import Dataset, decode, open_dataset
-from tuner.data.pack import pack_files, write_pack
+from tuner.data import Dataset, decode
 from tuner.learners import learner_for
 from tuner.training import predict
-from zoo import get
-from zoo._specs import FACE_DETECTION, FACE_GATE, OBJECT_RECOGNITION
 
-CLASSIFIER, DETECTOR = MODELS[OBJECT_RECOGNITION], MODELS[FACE_DETECTION]
 TFJS_TOLERANCE = 1e-4  # relative; measured 1e-7
 SCORE_TOLERANCE = 0.01  # of what the page measured and what Keras measures; measured 0
 ENOUGH = 0.9
-TRAINING_TIMEOUT_MS = 900_000
-HOSTILE = "<img src=x onerror=window.hit=1>"
+BY_HEART = {
+    "batchSize": 5,
+    "learningRate": 3e-3,
+    "epochs": 200,
+    "plateauPatience": 25,
+    "stopPatience": 200,
+    "enough": ENOUGH,
+    "overfit": True,
+}
 
 
-def three_animals() -> Dataset:
-    """Half of the classes that the published classifier has, so that its last layer starts anew."""
-    data = open_dataset("synthetic", task=OBJECT_RECOGNITION, limit=1_200, val_limit=240)
-    splits = {split: [one for one in samples if one.label < 3] for split, samples in data.splits.items()}
-    return replace(data, labels=data.labels[:3], splits=splits)
-
-
-def twenty_faces() -> Dataset:
-    """Measured on what is trained on: it is to be learned by heart."""
-    data = open_dataset("synthetic", task=FACE_DETECTION, limit=40, val_limit=1)
-    chosen = [sample for sample in data.splits["train"] if len(sample.boxes_px)][:20]
-    return replace(data, splits={"train": chosen, "val": chosen})
-
-
-@pytest.fixture(scope="module")
-def packs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("packs")
-    for name, data, model in (("three", three_animals(), CLASSIFIER), ("twenty", twenty_faces(), DETECTOR)):
-        spec = get(model)
-        write_pack(pack_files(data, spec.task, inputs=spec.inputs), folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launch() as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def address(store: Path, published: dict[str, Published], packs: Path) -> Iterator[str]:
-    assert set(published) == set(MODELS)
-    with served(store, packs) as address:
-        yield address
-
-
-@pytest.fixture
-def watched(browser: Browser, address: str) -> Iterator[Watched]:
-    """A new visitor; fails at the end when the page asked another host or broke."""
-    context = browser.new_context()
-    context.set_default_timeout(READY_TIMEOUT_MS)
-    watched = watch(context.new_page(), address)
-    yield watched
-    watched.check()
-    context.close()
-
-
-def visit(watched: Watched, address: str, model: str) -> Page:
-    page = watched.page
-    page.goto(f"{address}train.html?backend=wasm&model={model}")
-    page.wait_for_selector("html[data-ready]")
-    return page
-
-
-def train(page: Page, *, data: str, start: str = "fresh", epochs: int, rate: float = 1e-3, batch: str = "16") -> str:
-    """Train without the check that learns twenty by heart; returns what the page says at the end."""
-    page.get_by_role("combobox", name="Data", exact=True).select_option(data)
-    page.get_by_role("combobox", name="Weights to start from", exact=True).select_option(start)
-    page.get_by_label("Most epochs").fill(str(epochs))
-    page.get_by_label("Learning rate").fill(str(rate))
-    page.get_by_role("combobox", name="Batch size", exact=True).select_option(batch)
-    page.get_by_label("first learn twenty").uncheck()
-    page.get_by_role("button", name="Start").click()
-    stop = page.get_by_role("button", name="Stop")
-    expect(stop).to_be_enabled()
-    expect(stop).to_be_disabled(timeout=TRAINING_TIMEOUT_MS)
-    expect(page.locator("#notice")).to_be_hidden()
-    return page.locator("#status").inner_text()
+def run_session(page: Page, model: str, pack: str, start: str, recipe: dict[str, Any]) -> dict[str, Any]:
+    """Train with the script that pages of others use; returns the fit, its files, and memory at each moment."""
+    script = """async ({ model, pack, start, recipe, wasmPath }) => {
+      const { TrainingSession } = await import('/pocket-zoo-train.js');
+      const memory = [];
+      const hear = (event) => event.kind === 'step' && memory.push(event.memory);
+      const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath }, hear);
+      const empty = await training.memory();
+      const prepared = await training.prepare({
+        reference: model, start, seed: 3, data: { pack: `${location.origin}/packs/${pack}/` },
+      });
+      const before = await training.memory();
+      const { overfit: isFirst, ...rest } = recipe;
+      const overfit = isFirst ? await training.overfitTwenty() : undefined;
+      const batchSize = rest.batchSize ?? (await training.measureBatchSize());
+      memory.length = 0;
+      const fit = await training.fit({ ...rest, batchSize });
+      const after = await training.memory();
+      const entries = Object.entries(await training.download());
+      const bytes = async (blob) => [...new Uint8Array(await blob.arrayBuffer())];
+      const files = await Promise.all(entries.map(async ([name, blob]) => [name, await bytes(blob)]));
+      const saved = await training.memory();
+      await training.release();
+      const released = await training.memory();
+      training.dispose();
+      const [around, ends] = [[before, after, saved], [empty, released]];
+      return { ...fit, prepared, overfit, files: Object.fromEntries(files), memory, batchSize, around, ends };
+    }"""
+    values = {"model": model, "pack": pack, "start": start, "recipe": recipe, "wasmPath": wasm_path()}
+    return page.evaluate(script, values)  # type: ignore[no-any-return]
 
 
 def downloaded(page: Page, folder: Path) -> Path:
@@ -216,54 +177,6 @@ def test_a_detector_learns_twenty_pictures_by_heart(watched: Watched, address: s
     assert abs(score_in_keras(loaded, twenty_faces()) - fit["bestScore"]) <= SCORE_TOLERANCE
 
 
-BY_HEART = {
-    "batchSize": 5,
-    "learningRate": 3e-3,
-    "epochs": 200,
-    "plateauPatience": 25,
-    "stopPatience": 200,
-    "enough": ENOUGH,
-    "overfit": True,
-}
-
-
-def wasm_path() -> str:
-    [folder] = (PAGES / "assets").glob("tfjs-*")
-    return f"/assets/{folder.name}/"
-
-
-def run_session(page: Page, model: str, pack: str, start: str, recipe: dict[str, Any]) -> dict[str, Any]:
-    """Train with the script that pages of others use; returns the fit, its files, and memory at each moment."""
-    script = """async ({ model, pack, start, recipe, wasmPath }) => {
-      const { TrainingSession } = await import('/pocket-zoo-train.js');
-      const memory = [];
-      const hear = (event) => event.kind === 'step' && memory.push(event.memory);
-      const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath }, hear);
-      const empty = await training.memory();
-      const prepared = await training.prepare({
-        reference: model, start, seed: 3, data: { pack: `${location.origin}/packs/${pack}/` },
-      });
-      const before = await training.memory();
-      const { overfit: isFirst, ...rest } = recipe;
-      const overfit = isFirst ? await training.overfitTwenty() : undefined;
-      const batchSize = rest.batchSize ?? (await training.measureBatchSize());
-      memory.length = 0;
-      const fit = await training.fit({ ...rest, batchSize });
-      const after = await training.memory();
-      const entries = Object.entries(await training.download());
-      const bytes = async (blob) => [...new Uint8Array(await blob.arrayBuffer())];
-      const files = await Promise.all(entries.map(async ([name, blob]) => [name, await bytes(blob)]));
-      const saved = await training.memory();
-      await training.release();
-      const released = await training.memory();
-      training.dispose();
-      const [around, ends] = [[before, after, saved], [empty, released]];
-      return { ...fit, prepared, overfit, files: Object.fromEntries(files), memory, batchSize, around, ends };
-    }"""
-    values = {"model": model, "pack": pack, "start": start, "recipe": recipe, "wasmPath": wasm_path()}
-    return page.evaluate(script, values)  # type: ignore[no-any-return]
-
-
 def test_after_200_steps_tensors_and_bytes_are_where_they_began(watched: Watched, address: str) -> None:
     page = visit(watched, address, CLASSIFIER)
     done = run_session(page, CLASSIFIER, "own/three", "published", {"epochs": 1, "batchSize": 3})
@@ -287,97 +200,6 @@ def test_the_batch_size_is_measured_and_plateaus_lower_the_rate(watched: Watched
     # The published head is for six animals, three of which the data have.
     assert done["prepared"]["labels"][:3] == ["fish", "ladybird", "butterfly"]
     assert len(done["prepared"]["labels"]) == 6
-
-
-def test_a_changed_pack_is_refused(
-    watched: Watched, store: Path, published: object, packs: Path, tmp_path: Path
-) -> None:
-    folder = tmp_path / "packs" / "spoiled"
-    folder.mkdir(parents=True)
-    for path in (packs / "three").iterdir():
-        (folder / path.name).write_bytes(path.read_bytes())
-    content = bytearray((folder / "pictures-000.bin").read_bytes())
-    content[500] ^= 1
-    (folder / "pictures-000.bin").write_bytes(bytes(content))
-    with served(store, tmp_path / "packs") as own:
-        page = watched.page
-        page.goto(f"{own}train.html?backend=wasm&model={CLASSIFIER}")
-        page.wait_for_selector("html[data-ready]")
-        page.get_by_role("combobox", name="Data", exact=True).select_option("own/spoiled")
-        page.get_by_role("button", name="Start").click()
-        expect(page.get_by_role("alert")).to_contain_text("its SHA-256 differs")
-        page.get_by_role("combobox", name="Data", exact=True).select_option("files")
-        page.get_by_label("All files of a data pack").set_input_files([folder / "pack.json"])
-        page.get_by_role("button", name="Start").click()
-        expect(page.get_by_role("alert")).to_contain_text("'pictures-000.bin' is missing")
-    watched.strangers.clear()  # the other gallery, which is this page's own host here
-
-
-def test_a_pack_of_another_task_and_chosen_files(watched: Watched, address: str, packs: Path) -> None:
-    page = visit(watched, address, DETECTOR)
-    page.get_by_role("combobox", name="Data", exact=True).select_option("own/three")
-    page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert")).to_contain_text("needs boxes; synthetic is labelled for object-recognition")
-    page.get_by_role("combobox", name="Model", exact=True).select_option(
-        label=page.locator(f"#model option[value^='{CLASSIFIER}@']").inner_text()
-    )
-    page.get_by_label("All files of a data pack").set_input_files([])
-    page.get_by_role("combobox", name="Data", exact=True).select_option("files")
-    page.get_by_label("All files of a data pack").set_input_files(sorted((packs / "three").iterdir()))
-    said = train(page, data="files", start="published", epochs=1)
-    assert said.startswith("All epochs are done")
-
-
-def test_pictures_are_labelled_in_the_page(watched: Watched, address: str, tmp_path: Path) -> None:
-    page = visit(watched, address, MODELS[FACE_GATE])
-    page.get_by_role("combobox", name="Data", exact=True).select_option("own")
-    for number, label in enumerate((HOSTILE, "yes", HOSTILE, "yes")):
-        path = tmp_path / f"{HOSTILE}{number}.png"
-        generated(OBJECT_RECOGNITION, number=number).save(path)
-        page.get_by_label("Add pictures").set_input_files(path)
-        page.locator("#thumbnails button").nth(number).click()
-        page.get_by_label("Class of this picture").fill(label)
-    expect(page.locator("#labelled")).to_contain_text(f"4 of 4 pictures are labelled: {HOSTILE}, yes")
-    train(page, data="own", start="published", epochs=1, batch="2")
-    assert page.evaluate("window.hit") is None
-
-    (tmp_path / f"{HOSTILE}.txt").write_text("no picture")
-    page.get_by_label("Add pictures").set_input_files(tmp_path / f"{HOSTILE}.txt")
-    expect(page.get_by_role("alert")).to_contain_text(f"'{HOSTILE}.txt' is no picture")
-    assert page.locator("img[src=x]").count() == 0
-
-
-def test_boxes_are_drawn_or_written(watched: Watched, address: str, tmp_path: Path) -> None:
-    page = visit(watched, address, DETECTOR)
-    page.get_by_role("combobox", name="Data", exact=True).select_option("own")
-    for number in range(2):
-        generated(FACE_DETECTION, (200, 160), number).save(tmp_path / f"{number}.png")
-    page.get_by_label("Add pictures").set_input_files([tmp_path / "0.png", tmp_path / "1.png"])
-    page.locator("#stage").scroll_into_view_if_needed()
-    bounds = page.locator("#stage").bounding_box()
-    assert bounds is not None
-    scale = min(bounds["width"] / 200, bounds["height"] / 160)
-    left, top = bounds["x"] + (bounds["width"] - 200 * scale) / 2, bounds["y"] + (bounds["height"] - 160 * scale) / 2
-    page.mouse.move(left + 40 * scale, top + 30 * scale)
-    page.mouse.down()
-    page.mouse.move(left + 100 * scale, top + 90 * scale, steps=4)
-    page.mouse.up()
-    expect(page.locator("#boxes li")).to_contain_text("face at 40, 30, 60 × 60 px")
-
-    page.locator("#thumbnails button").nth(1).click()
-    for side, value in {"Left": 20, "Top": 10, "Width": 1, "Height": 50}.items():
-        page.get_by_label(side, exact=True).fill(str(value))
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_contain_text("A box needs 3 pixels each way inside the 200 × 160")
-    page.get_by_label("Width", exact=True).fill("40")
-    page.keyboard.press("Enter")
-    expect(page.locator("#boxes li")).to_contain_text("face at 20, 10, 40 × 50 px")
-    expect(page.locator("#labelled")).to_contain_text("2 of 2 pictures are labelled: face")
-    train(page, data="own", start="published", epochs=1, batch="2")
-    page.get_by_role("button", name="Remove box 1").click()
-    expect(page.locator("#labelled")).to_contain_text("1 of 2")
-    page.get_by_role("button", name="Start").click()
-    expect(page.get_by_role("alert")).to_contain_text("Label two at least")
 
 
 def test_a_training_stops_when_asked(watched: Watched, address: str) -> None:
@@ -410,33 +232,6 @@ def test_a_new_run_shows_nothing_of_the_one_before(watched: Watched, address: st
     assert shown == {"numbers": ["–"] * 6, "disabled": [True, True], "metric": "score", "downloads": ""}
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_role("button", name="Stop")).to_be_disabled()
-
-
-def test_a_pack_that_does_not_fit_is_told_before_the_start(watched: Watched, address: str, packs: Path) -> None:
-    page = visit(watched, address, DETECTOR)
-    fit, data = page.locator("#fit"), page.get_by_role("combobox", name="Data", exact=True)
-    expect(fit).to_be_hidden()
-    data.select_option("own/three")
-    expect(fit).to_contain_text(f"{DETECTOR} needs boxes; these data are labelled for object-recognition")
-    data.select_option("own/twenty")
-    expect(fit).to_be_hidden()
-    data.select_option("files")
-    page.get_by_label("All files of a data pack").set_input_files(sorted((packs / "three").iterdir()))
-    expect(fit).to_contain_text("these data are labelled for object-recognition")
-    data.select_option("generated/object-detection")
-    expect(fit).to_be_hidden()
-
-
-def test_readable_pictures_are_kept_and_the_others_named(watched: Watched, address: str, tmp_path: Path) -> None:
-    page = visit(watched, address, CLASSIFIER)
-    page.get_by_role("combobox", name="Data", exact=True).select_option("own")
-    for number in (0, 2):
-        generated(OBJECT_RECOGNITION, number=number).save(tmp_path / f"{number}.png")
-    (tmp_path / "1.png").write_text("no picture")
-    page.get_by_label("Add pictures").set_input_files([tmp_path / f"{number}.png" for number in range(3)])
-    expect(page.get_by_role("alert")).to_contain_text("'1.png' is no picture that this browser can show")
-    expect(page.locator("#thumbnails button")).to_have_count(2)
-    expect(page.get_by_role("button", name="2.png, picture 2 of 2")).to_be_visible()
 
 
 def test_a_session_measures_the_batch_size_and_finds_packs_beside_the_page(watched: Watched, address: str) -> None:
