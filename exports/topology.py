@@ -32,6 +32,8 @@ DEFAULT_ATTRIBUTES: Mapping[str, Any] = {
 
 
 FUSED_CONVOLUTIONS = ("_FusedConv2D", "FusedDepthwiseConv2dNative")
+UNDILATED = {"list": {"i": ["1", "1", "1", "1"]}}
+"""The default of a fused convolution alone."""
 
 
 def slim(graph: Graph, constants: Constants, outputs: list[str]) -> None:
@@ -51,6 +53,8 @@ def slim(graph: Graph, constants: Constants, outputs: list[str]) -> None:
             and not name.startswith(("T", "_"))
             and DEFAULT_ATTRIBUTES.get(name) != value
         }
+        if node["op"] in FUSED_CONVOLUTIONS and kept.get("dilations") == UNDILATED:
+            del kept["dilations"]
         if not _fuses_leaky_relu(kept):
             kept.pop("leakyrelu_alpha", None)
         slimmed = {"name": node["name"], "op": node["op"], "input": node.get("input"), "attr": kept}

@@ -18,7 +18,7 @@ PRECISION_BYTES: Mapping[str, int] = {"uint8": 1, "uint16": 2, "float16": 2, "fl
 # model.json of an exported network: some for the document, the rest per graph node and its entries. Fitted to the
 # exported zoo, where it is within a tenth; a test compares it with the written files.
 TOPOLOGY_BASE_BYTES = 700
-TOPOLOGY_KERNEL_BYTES = 300
+TOPOLOGY_KERNEL_BYTES = 250
 TOPOLOGY_BIAS_BYTES = 170
 TOPOLOGY_OTHER_BYTES = 160
 ACTIVATIONS = ("ReLU", "LeakyReLU")  # fused into the convolution before them
