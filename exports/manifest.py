@@ -32,7 +32,7 @@ from zoo._errors import BadArtifact, ZooError
 from zoo._specs import FACE_RECOGNITION, ClassHead, EmbeddingHead, GridHead, ModelSpec
 from zoo.catalog import CATALOG_FILE, open_catalog
 from zoo.tasks.alignment import template
-from zoo.tasks.assignment import CENTRE_RADIUS
+from zoo.tasks.assignment import CENTRE_RADIUS, NEAR_RADIUS
 from zoo.tasks.grid import ENCODING, anchors
 
 SCHEMA = "pocket-zoo/manifest/1"
@@ -148,6 +148,7 @@ def loss_rule(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, 
                 "kind": "quality-focal-giou",
                 **{name: float(hyperparameters.get(name, value)) for name, value in terms.items()},
                 "centre_radius": CENTRE_RADIUS,
+                "near_radius": NEAR_RADIUS,
                 "kind_sides_px": [float(side) for side in anchors(head, spec.inputs).kind_sides_px],
             }
         case EmbeddingHead():

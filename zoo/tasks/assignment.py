@@ -1,6 +1,7 @@
 """Which anchor learns which object: the size chooses the kind of anchor, the centre chooses the cells.
 
-Source: FCOS (arXiv:1904.01355) for size ranges and centre sampling; with anchors of several sides per cell, the range
+Source: FCOS (arXiv:1904.01355) for size ranges and centre sampling, YOLOX (arXiv:2107.08430) for cells that lie beside
+a small object; with anchors of several sides per cell, the range
 of each ends halfway to the next on a logarithmic scale. Simple and static: a target depends on the labels alone, so it
 is the same in every epoch and needs no network output.
 """
@@ -16,6 +17,8 @@ from zoo.tasks.grid import Anchors
 
 CENTRE_RADIUS = 1.5
 """Anchors whose centre lies within this many strides of the box centre, and inside the box, learn it."""
+NEAR_RADIUS = 1.0
+"""So do those within this many strides that no object holds: else small objects would teach with a cell or two."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def assign(
 
     Shapes: boxes (n, 4) xyxy fractions, classes (n,), keypoints (n, k, 2), ignore (n,); `input_px` is the input's
     (width, height). The longer side of a box chooses the kind of anchor. An object too small to hold a centre claims
-    the anchor nearest to its own. Anchors inside an ignored box weigh nothing unless claimed.
+    the anchor nearest to its own, and any object those beside its centre that none holds. Anchors inside an ignored
+    box weigh nothing unless claimed.
     """
     num_anchors, k = len(grid.centres), head.num_keypoints
     targets = Targets(
@@ -75,6 +79,7 @@ def assign(
     claimed = of_kind & (distance < CENTRE_RADIUS) & _inside(grid.centres, boxes)
     holds_none = np.flatnonzero(~claimed.any(axis=1))
     claimed[holds_none, np.where(of_kind, distance, np.inf)[holds_none].argmin(axis=1)] = True
+    claimed |= of_kind & (distance < NEAR_RADIUS) & ~claimed.any(axis=0)
 
     learning = np.flatnonzero(claimed.any(axis=0))
     winner = len(order) - 1 - claimed[::-1, learning].argmax(axis=0)  # the last of those that claim it

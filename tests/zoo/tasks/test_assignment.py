@@ -61,6 +61,20 @@ def test_cells_lie_near_the_centre_and_inside() -> None:
     np.testing.assert_allclose(targets.keypoints[cells_owned[0]] * 160, [[40, 40], [76, 76]], rtol=1e-5)
 
 
+def test_a_small_object_claims_the_cells_beside_it() -> None:
+    targets = assigned([[59, 59, 65, 65]])  # among four cells, holding one
+    distance = np.abs(GRID.centres * 160 - 62).max(axis=1) / 8
+    assert owners(targets).tolist() == np.flatnonzero((distance < 1) & (STRIDES_PX == 8)).tolist()
+    assert len(owners(targets)) == 4
+
+
+def test_cells_that_an_object_holds_are_not_claimed_from_beside() -> None:
+    held = assigned([[48, 48, 72, 72]])
+    both = assigned([[48, 48, 72, 72], [74, 57, 80, 63]])
+    assert set(owners(held)) < set(owners(both))
+    np.testing.assert_array_equal(both.boxes[owners(held)], held.boxes[owners(held)])
+
+
 def test_the_smaller_of_two_wins_shared_anchors() -> None:
     targets = assigned([[40, 40, 60, 60], [36, 36, 72, 72]], classes=[1, 0])
     centre = np.abs(GRID.centres * 160 - 52).max(axis=1) + (STRIDES_PX != 8) * 1e3

@@ -49,7 +49,7 @@ export class Assigner {
 
   /**
    * Give each anchor the smallest object that claims it. The longer side of a box chooses the kind of anchor; an object
-   * too small to hold a centre claims the anchor nearest to its own.
+   * too small to hold a centre claims the anchor nearest to its own, and any object those beside its centre that none holds.
    */
   assign({ boxes, classes, keypoints, ignore }: Labels): Targets {
     const numPoints = this.rule.keypoints.length;
@@ -65,33 +65,46 @@ export class Assigner {
     });
     const area = ([left, top, right, bottom]: Box) => (right - left) * (bottom - top);
     const order = boxes.map((_, i) => i).sort((a, b) => area(boxes[b]) - area(boxes[a]) || a - b); // the smallest wins
-    for (const i of order) {
-      if (ignore[i]) continue;
-      for (const anchor of this.claimed(boxes[i])) {
+    const counted = order.filter((i) => !ignore[i]);
+    const held = counted.map((i) => this.held(boxes[i]));
+    const taken = new Set(held.flat());
+    counted.forEach((i, place) => {
+      for (const anchor of [...held[place], ...this.near(boxes[i]).filter((a) => !taken.has(a))]) {
         targets.classTargets.fill(0, anchor * this.numLabels, (anchor + 1) * this.numLabels);
         targets.classTargets[anchor * this.numLabels + classes[i]] = 1;
         targets.boxes.set(boxes[i], anchor * 4);
         targets.weights[anchor] = 1;
         if (numPoints > 0) this.setKeypoints(targets, anchor, keypoints[i] ?? []);
       }
-    }
+    });
     return targets;
   }
 
-  private claimed(box: Box): number[] {
-    const kind = this.kindOf(box);
-    const claimed: number[] = [];
+  /** The anchors whose centres a box holds, near its own; where there is none, the nearest. */
+  private held(box: Box): number[] {
+    const held: number[] = [];
     let [nearest, least] = [-1, Infinity];
+    for (const [anchor, distance] of this.distances(box)) {
+      if (distance < least) [nearest, least] = [anchor, distance];
+      if (distance < this.loss.centre_radius && this.isInside(anchor, box)) held.push(anchor);
+    }
+    return held.length > 0 || nearest < 0 ? held : [nearest];
+  }
+
+  private near(box: Box): number[] {
+    return [...this.distances(box)].filter(([, distance]) => distance < this.loss.near_radius).map(([anchor]) => anchor);
+  }
+
+  /** Each anchor of a box's kind, and how far its centre lies from that of the box, in strides. */
+  private *distances(box: Box): Generator<[anchor: number, distance: number]> {
+    const kind = this.kindOf(box);
     for (let a = 0; a < this.count; a++) {
       if (this.kinds[a] !== kind) continue;
       const at = a * NUMBERS;
       const x = Math.abs(this.anchors[at] - (box[0] + box[2]) / 2) / this.anchors[at + 2];
       const y = Math.abs(this.anchors[at + 1] - (box[1] + box[3]) / 2) / this.anchors[at + 3];
-      const distance = Math.max(x, y);
-      if (distance < least) [nearest, least] = [a, distance];
-      if (distance < this.loss.centre_radius && this.isInside(a, box)) claimed.push(a);
+      yield [a, Math.max(x, y)];
     }
-    return claimed.length > 0 || nearest < 0 ? claimed : [nearest];
   }
 
   private kindOf([left, top, right, bottom]: Box): number {

@@ -11,6 +11,8 @@ export interface GridLoss {
   keypoint_weight: number;
   /** Anchors whose centre lies within this many strides of the box centre learn the box. */
   centre_radius: number;
+  /** So do those within this many strides that no box holds; 0 in what was published before there was such a rule. */
+  near_radius: number;
   /** The side of the boxes that each kind of anchor is meant for, in input pixels. */
   kind_sides_px: number[];
 }
@@ -59,6 +61,7 @@ function readLoss(check: Checker, value: unknown, { decode }: Manifest): Loss {
     box_weight: number('box_weight'),
     keypoint_weight: number('keypoint_weight'),
     centre_radius: number('centre_radius'),
+    near_radius: loss.near_radius === undefined ? 0 : number('near_radius'),
     kind_sides_px: sides,
   };
 }
