@@ -61,7 +61,8 @@ EMBEDDING_LOSSES: Mapping[str, Mapping[str, float]] = MappingProxyType(
 )
 """How face recognizers can be trained, each with what a sweep may change in it and the value unless changed."""
 DEFAULT_EMBEDDING_LOSS = "cosface"
-NUM_PAIRS = 2_000
+NUM_PAIRS = 10_000
+"""Fewer tell epochs apart by chance: of 2,000, the accuracy has a standard error of a point."""
 NUM_FOLDS = 10
 
 
