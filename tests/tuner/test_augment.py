@@ -245,6 +245,9 @@ def test_pictures_are_kept_no_larger_than_they_are() -> None:
     assert scenes.kept_at(ImageSpec(longest_px // 2, longest_px // 2), samples).height == longest_px // 2 * 2
     assert scenes.kept_at(ImageSpec(longest_px, longest_px), samples).height == longest_px
     assert Augmentation().kept_at(INPUTS, samples) == INPUTS
+    many, large = [samples[0]] * 40, replace(samples[0], size_px=(4 * longest_px, 10))
+    assert scenes.kept_at(ImageSpec(longest_px, longest_px), [*many, large]).height == longest_px
+    assert scenes.kept_at(ImageSpec(longest_px, longest_px), [*many, *[large] * 4]).height == 2 * longest_px
 
 
 @pytest.mark.parametrize(
