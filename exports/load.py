@@ -23,7 +23,7 @@ from exports.network import export_network, resized_network
 from tuner.data import FORMATS, SYNTHETIC
 from tuner.runs import RunFolder
 from zoo._errors import BadArtifact, ZooError
-from zoo._specs import ModelSpec
+from zoo._specs import GridHead, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,9 @@ def load_artifact(folder: Path, *, manifest_sha256: str | None = None) -> Loaded
     network = export_network(build_as_told(spec.name, manifest["keras"]["options"], folder))
     _check_outputs(network, manifest, folder)
     _assign(network, weights, folder)
+    if isinstance(spec.head, GridHead):  # what counts as found was measured for these weights
+        head = replace(spec.head, score_threshold=manifest["decode"]["score_threshold"])
+        spec = replace(spec, head=head)
     is_generated = manifest["training"]["data"]["name"] == SYNTHETIC
     return Loaded(
         network,

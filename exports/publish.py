@@ -14,7 +14,7 @@ import numpy as np
 
 from exports.calibration import TOLERANCE, Judge, calibrate
 from exports.card import Subject, write_card
-from exports.evaluate import Measurement, measure, open_labelled
+from exports.evaluate import Findings, Measurement, open_labelled, run_over, score
 from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
@@ -32,10 +32,12 @@ from zoo._budget import PRECISION_BYTES, check_written
 from zoo._errors import BadArtifact, ZooError, unknown
 from zoo._files import write_atomically
 from zoo._places import Location
-from zoo._specs import EmbeddingHead
+from zoo._specs import EmbeddingHead, GridHead, ModelSpec
+from zoo.tasks.metrics import SCORE_FLOOR, best_score_threshold
 
 DEFAULT_PRECISION = "auto"
 SMALLEST = "smallest"
+LEAST_F1 = 0.5
 MIXED = "mixed"
 """How an artifact's precision is called when its tensors have several."""
 
@@ -105,7 +107,8 @@ def publish(
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
     labelled = open_labelled(source, data, format=source.trained_format)
-    before = measure(source, labelled)
+    exact = run_over(source, labelled)
+    before, source = score(exact), replace(source, spec=_with_threshold(source.spec, exact))
     network = export_network(source.network)
     labels = list(source.labels or (labelled.dataset.labels if not isinstance(source.spec.head, EmbeddingHead) else ()))
     called = MIXED if precision == DEFAULT_PRECISION else precision
@@ -175,6 +178,19 @@ def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tol
         raise ZooError(f"--smallest chooses the precision of each tensor itself. Leave out --precision {precision}.")
     if not 0 <= tolerance < 1:
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
+
+
+def _with_threshold(spec: ModelSpec, exact: Findings) -> ModelSpec:
+    """Return the spec with the score from which boxes are shown chosen by precision and recall on labelled pictures.
+
+    A detector that hardly finds anything says nothing about it, and keeps the architecture's.
+    """
+    if not isinstance(spec.head, GridHead):
+        return spec
+    threshold, f1 = best_score_threshold(exact.truths, exact.detections)
+    if f1 < LEAST_F1:
+        return spec
+    return replace(spec, head=replace(spec.head, score_threshold=round(max(threshold, SCORE_FLOOR), 2)))
 
 
 def _write_trainable(source: Loaded, folder: Path, winner: Mapping[str, Any], labels: list[str]) -> dict[str, Any]:

@@ -15,13 +15,15 @@ import numpy as np
 import pytest
 
 import zoo
+from exports.evaluate import open_labelled, run_over
 from exports.golden import golden_pictures, read_golden
-from exports.load import load_artifact
+from exports.load import load_artifact, load_target
 from exports.manifest import read_manifest
 from exports.publish import publish
 from tuner.training import predict
 from zoo._budget import check_written
 from zoo.catalog import CATALOG_FILE, find
+from zoo.tasks.metrics import best_score_threshold
 
 FLOAT_TOLERANCE = 2e-3  # of AP: folding moves outputs by 1e-6, which can swap two detections of nearly equal score
 
@@ -50,6 +52,21 @@ def test_an_artifact_computes_its_golden_outputs(artifact: Path) -> None:
 def test_golden_pictures_are_generated_whatever_the_model_saw(artifact: Path) -> None:
     pictures, _ = read_golden(artifact, read_manifest(artifact)["golden"])
     np.testing.assert_array_equal(pictures, golden_pictures(zoo.get("yunet_n_160")))
+
+
+def test_the_score_from_which_boxes_are_shown_is_measured_and_comes_back(
+    run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    default = zoo.get("yunet_n_160").head.score_threshold
+    poor = publish(run_folder, tmp_path / "poor", precision="float32", runtime="none")
+    assert poor.manifest["decode"]["score_threshold"] == default  # two epochs on 32 pictures say nothing about it
+    monkeypatch.setattr("exports.publish.LEAST_F1", 0.0)
+    measured = publish(run_folder, tmp_path / "measured", precision="float32", runtime="none")
+    threshold = measured.manifest["decode"]["score_threshold"]
+    assert threshold != default
+    assert load_artifact(measured.folder).spec.head.score_threshold == threshold
+    exact = run_over(load_target(run_folder), open_labelled(load_target(run_folder)))
+    assert threshold == pytest.approx(best_score_threshold(exact.truths, exact.detections)[0], abs=0.011)
 
 
 def test_a_manifest_names_no_place_of_this_machine(artifact: Path) -> None:

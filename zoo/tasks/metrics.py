@@ -71,6 +71,42 @@ def precision_at_recall(
     return np.where(curves > -1, curves, np.nan)
 
 
+def best_score_threshold(
+    truths: Sequence[Truth], found: Sequence[Detections], iou_threshold: float = 0.5
+) -> tuple[float, float]:
+    """Return the score from which detections are best shown, and the F1 there: harmonic mean of precision and recall.
+
+    Per picture, the best score first, each detection takes the labelled box of its class that it overlaps most, at
+    least by `iou_threshold`, and that is free; those that only meet ignored boxes do not count. All classes share the
+    threshold, the middle between the last score shown and the next; (0, 0) where nothing is hit. Source: van
+    Rijsbergen, 'Information Retrieval', 1979, chapter 7.
+    """
+    scores: list[float] = []
+    hits: list[bool] = []
+    for truth, detections in zip(truths, found, strict=True):
+        overlaps = iou(detections.boxes, truth.boxes)
+        overlaps[detections.classes[:, None] != truth.classes[None]] = 0.0
+        free = ~truth.ignore
+        for row in np.argsort(-detections.scores, kind="stable"):
+            candidates = np.flatnonzero(overlaps[row] >= iou_threshold)
+            open_ones = candidates[free[candidates]]
+            if len(open_ones):
+                free[open_ones[overlaps[row, open_ones].argmax()]] = False
+            if len(open_ones) or not truth.ignore[candidates].any():
+                scores.append(float(detections.scores[row]))
+                hits.append(bool(len(open_ones)))
+    order = np.argsort(-np.array(scores), kind="stable")
+    ranked, hit = np.array(scores)[order], np.cumsum(np.array(hits, bool)[order])
+    if not hit.size or not hit[-1]:
+        return 0.0, 0.0
+    labelled = sum(int((~truth.ignore).sum()) for truth in truths)
+    f1 = 2 * hit / (np.arange(1, len(hit) + 1) + labelled)
+    f1[:-1][ranked[1:] == ranked[:-1]] = 0.0  # equal scores are shown together
+    last = int(f1.argmax())
+    below = ranked[last + 1] if last + 1 < len(ranked) else 0.0
+    return float((ranked[last] + below) / 2), float(f1[last])
+
+
 def _precision(
     truths: Sequence[Truth],
     found: Sequence[Detections],

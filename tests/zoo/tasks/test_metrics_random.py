@@ -23,6 +23,7 @@ from zoo.tasks.metrics import (
     accuracy,
     average_precision,
     balanced_accuracy,
+    best_score_threshold,
     landmark_error,
     precision_at_recall,
     top_k_accuracy,
@@ -288,3 +289,44 @@ def test_landmark_error_equals_the_loop(seed: int) -> None:
                 errors.append(np.mean([distance for distance in distances if np.isfinite(distance)]) / eyes)
     measured = landmark_error(truths, points, guessed, (0, 1))
     assert measured == pytest.approx(np.mean(errors) if errors else np.nan, nan_ok=True)
+
+
+def f1_from(truths: list[Truth], found: list[Detections], least: float) -> float:
+    """Harmonic mean of precision and recall of the detections that score at least `least`, in plain loops."""
+    hits = shown = 0
+    for truth, one in zip(truths, found, strict=True):
+        taken: set[int] = set()
+        for row in sorted(range(len(one)), key=lambda row: (-one.scores[row], row)):
+            if one.scores[row] < least:
+                continue
+            overlaps = [
+                (overlap(one.boxes[row], box, False), -index)
+                for index, box in enumerate(truth.boxes)
+                if truth.classes[index] == one.classes[row]
+            ]
+            near = [(share, index) for share, index in overlaps if share >= 0.5]
+            best = [
+                index for _, index in sorted(near, reverse=True) if -index not in taken and not truth.ignore[-index]
+            ]
+            if best:
+                taken.add(-best[0])
+                hits += 1
+            shown += bool(best) or not any(truth.ignore[-index] for _, index in near)
+    labelled = sum(int((~truth.ignore).sum()) for truth in truths)
+    return 2 * hits / (shown + labelled) if hits else 0.0
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 0.3, 1.0]))
+def test_boxes_are_best_shown_from_the_threshold_of_the_highest_f1(seed: int, ignored: float) -> None:
+    truths, found = random_set(seed, ignored)
+    threshold, f1 = best_score_threshold(truths, found)
+    everywhere = [f1_from(truths, found, least) for least in np.arange(1, 9) / 8]
+    assert f1 == pytest.approx(max(everywhere), abs=TOLERANCE)
+    assert f1_from(truths, found, threshold) == pytest.approx(f1, abs=TOLERANCE)
+
+
+def test_where_nothing_is_found_no_score_is_best() -> None:
+    boxes = np.array([[0.1, 0.1, 0.4, 0.4]], np.float32)
+    nothing = Detections(np.zeros((0, 4)), np.zeros(0), np.zeros(0, int), np.zeros((0, 0, 2)))
+    assert best_score_threshold([Truth(boxes, np.zeros(1, int), np.zeros(1, bool))], [nothing]) == (0.0, 0.0)
+    assert best_score_threshold([], []) == (0.0, 0.0)
