@@ -19,11 +19,11 @@ from exports.calibration import Calibration, Weights, size_of
 from exports.quantize import LEVELS, Quantized, quantize
 from zoo._errors import ZooError
 
-SPARE_SHARE = 0.06
+SPARE_SHARES = (0.0, 0.03, 0.06)
 """Bytes over plain uint8, as a share of it, that precision may cost although the metric does not ask for it."""
-SHARES = (SPARE_SHARE, 0.12, 0.25, 0.5, 1.0)
+SHARES = (0.12, 0.25, 0.5, 1.0)
 """Tried in this order while the metric is out of the tolerance; 1.0 makes all weights uint16."""
-MEAN_BITS = (4.5, 5.0, 5.5, 6.0, 6.5)
+MEAN_BITS = (4.5, 4.75, 5.0, 5.25, 5.5, 5.75, 6.0, 6.5)
 """Tried in this order; below, few networks keep anything, and above, nothing is gained over `choose_auto`."""
 FEWEST_LEVELS = 7
 
@@ -31,17 +31,30 @@ FEWEST_LEVELS = 7
 def choose_auto(calibration: Calibration) -> Weights:
     """Return the cheapest weights that keep the metric: uint8, and uint16 where a byte saves most damage.
 
-    Raises ZooError when the metric cannot be kept within the byte budget.
+    Of those for at most `SPARE_SHARES` more bytes, the most exact that lose nothing of the metric; where all lose some,
+    the most exact within the tolerance. Raises ZooError when the metric cannot be kept within the byte budget.
     """
     own, searched = (
         {path: calibration.quantized(path, LEVELS["uint8"], is_searched=wanted) for path in calibration.values}
         for wanted in (False, True)
     )
     spare = calibration.max_bytes - size_of(own)
+
+    def choices(shares: Sequence[float]) -> list[Weights]:
+        upgrades = [_upgrades(calibration, own, min(int(share * size_of(own)), spare)) for share in shares]
+        return sorted(({**base, **more} for more in upgrades for base in (own, searched)), key=calibration.error)
+
+    kept: Weights | None = None
+    for choice in choices(SPARE_SHARES):
+        metric = calibration.metric(choice)
+        if metric >= calibration.before:
+            return choice
+        if kept is None and metric >= calibration.before - calibration.tolerance:
+            kept = choice
+    if kept is not None:
+        return kept
     for share in SHARES:
-        upgraded = _upgrades(calibration, own, min(int(share * size_of(own)), spare))
-        choices = [{**base, **upgraded} for base in (own, searched)]
-        for choice in sorted(choices, key=calibration.error):
+        for choice in choices([share]):
             if calibration.keeps_the_metric(choice):
                 return choice
         if share * size_of(own) >= spare:
