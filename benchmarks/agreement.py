@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "exports")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np  # noqa: E402
@@ -61,6 +61,7 @@ def main() -> None:
 def compare(name: str, scratch: Path) -> dict[str, Any]:
     """Return the row of one architecture."""
     import keras
+    from _lived_in import lived_in
 
     import zoo
     from exports.graph_model import write_graph_model
@@ -71,7 +72,7 @@ def compare(name: str, scratch: Path) -> dict[str, Any]:
     from exports.weights import TOPOLOGY_FILE
     from tuner.training import as_input, predict
 
-    spec, model = zoo.get(name), lived_in(zoo.build(name))
+    spec, model = zoo.get(name), lived_in(zoo.build(name), SEED)
     pictures = np.random.default_rng(SEED).integers(0, 256, (PICTURES, *spec.inputs.shape)).astype(np.uint8)
     row: dict[str, Any] = {"model": name}
     network = export_network(model)
@@ -92,17 +93,6 @@ def compare(name: str, scratch: Path) -> dict[str, Any]:
     row["ratio"] = round(len(ours) / len(theirs), 3)
     row["gzip"], row["plain gzip"] = len(gzip.compress(ours)), len(gzip.compress(theirs))
     return row
-
-
-def lived_in(model: Any) -> Any:
-    """Give a fresh network what training gives it."""
-    generator = np.random.default_rng(SEED)
-    for variable in model.variables:
-        if variable.path.endswith("moving_variance"):
-            variable.assign(generator.uniform(0.5, 2.0, variable.shape))
-        elif len(variable.shape) == 1:
-            variable.assign(generator.normal(float("gamma" in variable.path), 0.1, variable.shape))
-    return model
 
 
 def replayed(spec: Any, folder: Path, pictures: np.ndarray, outputs: dict[str, np.ndarray]) -> float:

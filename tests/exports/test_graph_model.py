@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from _lived_in import lived_in
 
 import zoo
 from exports.graph_model import read_graph_weights, write_graph_model
@@ -30,21 +31,10 @@ PATHS_FILE = "paths.json"
 Case = tuple[zoo.ModelSpec, keras.Model, keras.Model, Path, np.ndarray, dict[str, np.ndarray]]
 
 
-def with_lived_in_weights(model: keras.Model, seed: int) -> keras.Model:
-    """Give a fresh network what training gives it: statistics, scales and biases that are not 0 and 1."""
-    generator = np.random.default_rng(seed)
-    for variable in model.variables:
-        if variable.path.endswith("moving_variance"):
-            variable.assign(generator.uniform(0.5, 2.0, variable.shape))
-        elif len(variable.shape) == 1:
-            variable.assign(generator.normal(float("gamma" in variable.path), 0.1, variable.shape))
-    return model
-
-
 @pytest.fixture(scope="module", params=[spec.name for spec in zoo.list_models()])
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     spec = zoo.get(request.param)
-    model = with_lived_in_weights(zoo.build(spec.name), seed=1)
+    model = lived_in(zoo.build(spec.name), seed=1)
     network = export_network(model)
     pictures = np.random.default_rng(2).integers(0, 256, (2, *spec.inputs.shape)).astype(np.uint8)
     folder = tmp_path_factory.mktemp(spec.name)
@@ -55,7 +45,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_folding_changes_nothing(case: Case) -> None:
     spec, *_ = case
-    model = with_lived_in_weights(zoo.build(spec.name), seed=3)
+    model = lived_in(zoo.build(spec.name), seed=3)
     network = export_network(model)
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
     values = np.random.default_rng(4).uniform(*spec.inputs.value_range, (2, *spec.inputs.shape)).astype(np.float32)
@@ -113,7 +103,7 @@ def test_tfjs_computes_what_keras_does(case: Case) -> None:
 @pytest.mark.parametrize("activation", ["relu6", "leaky_relu"])
 def test_tfjs_computes_every_activation(activation: str, tmp_path: Path) -> None:
     spec = zoo.get("dense4_cls_64")
-    network = export_network(with_lived_in_weights(zoo.build(spec.name, activation=activation), seed=7))
+    network = export_network(lived_in(zoo.build(spec.name, activation=activation), seed=7))
     weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     write_graph_model(network, quantize_weights(weights, "uint8"), tmp_path)
     pictures = np.random.default_rng(8).integers(0, 256, (2, *spec.inputs.shape)).astype(np.uint8)
@@ -142,7 +132,7 @@ def test_the_topology_is_at_most_half_of_the_converters(case: Case, tmp_path: Pa
 
 @pytest.mark.parametrize("precision", ["uint16", "float16", "float32"])
 def test_other_precisions_come_back_too(precision: str, tmp_path: Path) -> None:
-    network = export_network(with_lived_in_weights(zoo.build("dense4_cls_64"), seed=5))
+    network = export_network(lived_in(zoo.build("dense4_cls_64"), seed=5))
     weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     quantized = quantize_weights(weights, precision)
     again = read_graph_weights(tmp_path, write_graph_model(network, quantized, tmp_path))
@@ -156,7 +146,7 @@ def test_an_operation_that_alters_weights_is_refused(tmp_path: Path) -> None:
     x = keras.layers.ReLU(name="between")(x)
     x = keras.layers.BatchNormalization(name="late")(x)  # cannot fold through the activation
     x = keras.layers.Conv2D(4, 1, name="after")(x)
-    model = with_lived_in_weights(keras.Model(image, {"class_logits": x}), seed=6)
+    model = lived_in(keras.Model(image, {"class_logits": x}), seed=6)
     network = export_network(model)
     weights = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     with pytest.raises(zoo.ZooError, match=r"changed \d+ weights .* normalisation directly behind a convolution"):

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from _lived_in import lived_in
 
 import zoo
 from exports.importing import import_layers_model
@@ -24,18 +25,6 @@ STEP_TOLERANCE = 1e-3  # of the change of the loss; largest seen 6e-5
 SGD = {"optimizer": "sgd", "learning_rate": 0.01}
 ADAM = {"optimizer": "adam", "learning_rate": 0.001}
 ALL = [spec.name for spec in zoo.list_models()]
-
-
-def lived_in(name: str, seed: int = 1, **options: Any) -> keras.Model:
-    """Build a network with what training gives it: statistics, scales and biases that are not 0 and 1."""
-    generator = np.random.default_rng(seed)
-    model = zoo.build(name, **options)
-    for variable in model.variables:
-        if variable.path.endswith("moving_variance"):
-            variable.assign(generator.uniform(0.5, 2.0, variable.shape))
-        elif len(variable.shape) == 1:
-            variable.assign(generator.normal(float("gamma" in variable.path), 0.1, variable.shape))
-    return model
 
 
 def values_for(name: str) -> np.ndarray:
@@ -62,14 +51,14 @@ def differences(jobs: list[dict[str, Any]]) -> list[float]:
 
 
 def test_tfjs_computes_what_keras_does_for_every_architecture(tmp_path: Path) -> None:
-    jobs = [job_of(lived_in(name), tmp_path / name) for name in ALL]
+    jobs = [job_of(lived_in(zoo.build(name)), tmp_path / name) for name in ALL]
     found = dict(zip(ALL, differences(jobs), strict=True))
     assert {name: difference for name, difference in found.items() if difference > TFJS_TOLERANCE} == {}
 
 
 def test_half_precision_is_what_keras_computes_from_the_rounded_weights(tmp_path: Path) -> None:
-    write_layers_model(lived_in("dense4_cls_64"), tmp_path / "whole")
-    [difference] = differences([job_of(lived_in("dense4_cls_64"), tmp_path / "half", "float16")])
+    write_layers_model(lived_in(zoo.build("dense4_cls_64")), tmp_path / "whole")
+    [difference] = differences([job_of(lived_in(zoo.build("dense4_cls_64")), tmp_path / "half", "float16")])
     assert difference <= TFJS_TOLERANCE
     whole, half = ((tmp_path / name / "weights.bin").stat().st_size for name in ("whole", "half"))
     assert half < 0.55 * whole
@@ -77,7 +66,7 @@ def test_half_precision_is_what_keras_computes_from_the_rounded_weights(tmp_path
 
 @pytest.mark.parametrize("activation", ["relu6", "leaky_relu"])
 def test_tfjs_computes_every_activation(activation: str, tmp_path: Path) -> None:
-    [difference] = differences([job_of(lived_in("pebble_cls_48", activation=activation), tmp_path)])
+    [difference] = differences([job_of(lived_in(zoo.build("pebble_cls_48", activation=activation)), tmp_path)])
     assert difference <= TFJS_TOLERANCE
 
 
@@ -107,7 +96,7 @@ def keras_step(
     ],
 )
 def test_one_step_changes_the_loss_as_in_keras(name: str, step: dict[str, Any], tmp_path: Path) -> None:
-    model, values = lived_in(name), values_for(name)
+    model, values = lived_in(zoo.build(name)), values_for(name)
     outputs = write_layers_model(model, tmp_path)
     generator = np.random.default_rng(5)
     targets = {
