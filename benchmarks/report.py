@@ -240,14 +240,15 @@ def draw(accuracy: Mapping[str, Any], path: Path) -> None:
     """Draw accuracy against bytes: a panel per data set, one point per detector."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5 * len(accuracy), 4), layout="constrained")
+    figure = Figure(figsize=(5 * len(accuracy), 5.5), layout="constrained")
     for axes, (name, result) in zip(figure.subplots(1, len(accuracy), squeeze=False)[0], accuracy.items(), strict=True):
         for row in result["rows"]:
             is_ours = "_" in row["detector"].partition(" ")[0]
             place = (row["bytes"] / 1000, row["ap50 from 6 %"])
             axes.plot(*place, "o" if is_ours else "s", color="C0" if is_ours else "C1")
-            axes.annotate(row["detector"], place, (0, 6), textcoords="offset points", fontsize=7, ha="center")
-        axes.set(xscale="log", xlim=(20, 1000), ylim=(0, 1), title=name)
+            side, ends = (-7, "right") if is_ours else (7, "left")
+            axes.annotate(row["detector"], place, (side, -3), textcoords="offset points", fontsize=7, ha=ends)
+        axes.set(xscale="log", xlim=(8, 4000), ylim=(0, 1), title=name)
         axes.set(xlabel="model, kB", ylabel="AP50, faces from 6 %")
         axes.set_xticks([30, 60, 100, 200, 400], ["30", "60", "100", "200", "400"])
         axes.minorticks_off()
