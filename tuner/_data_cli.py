@@ -141,7 +141,7 @@ def add_commands(commands: Any) -> None:
     showing.add_argument("--task", help="what the labels are for; default: what the folder's format suits")
     showing.add_argument("--model", metavar="NAME", help="show what this model is given: its task and input size")
     showing.add_argument(
-        "--augment", metavar="NAME", help="change the pictures as a training does: light, scenes or portraits"
+        "--augment", metavar="NAME", help="change the pictures as a training does: light, scenes, crowds or portraits"
     )
     add_format_option(showing)
     showing.add_argument("--split", default="train", help="train (default) or val")

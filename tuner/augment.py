@@ -24,7 +24,7 @@ from zoo._specs import ImageSpec
 
 BLUR_RADIUS_PX = (0.5, 1.5)
 DEGRADE_FACTOR = (1.5, 3.0)
-MOST = 0.95
+KEPT_QUANTILE = 0.95
 """A few larger pictures among many are shrunk: keeping all at their size would take several times the room."""
 LUMA = (0.299, 0.587, 0.114)
 """What red, green and blue give to a picture's grey (ITU-R BT.601)."""
@@ -79,7 +79,7 @@ class Augmentation:
     def kept_at(self, inputs: ImageSpec, samples: Sequence[Sample]) -> ImageSpec:
         """Return the size at which training pictures are decoded for a model input: no larger than most of them are."""
         longest_px = [max(sample.size_px) for sample in samples if sample.size_px is not None] or [0]
-        held = math.ceil(np.quantile(longest_px, MOST, method="lower") / max(inputs.height, inputs.width))
+        held = math.ceil(np.quantile(longest_px, KEPT_QUANTILE, method="lower") / max(inputs.height, inputs.width))
         detail = max(1, min(self.detail, held))
         return replace(inputs, height=inputs.height * detail, width=inputs.width * detail)
 
