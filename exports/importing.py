@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keras
+
 import zoo
 from exports.architecture import build_as_told
-from exports.layers_model import METADATA_KEY, assign_weights, read_layers_model
+from exports.layers_model import FOLDER, METADATA_KEY, assign_weights, read_layers_model
+from exports.manifest import read_manifest
 from tuner.learners import learner_for
 from tuner.runs import RunFolder, versions
 from zoo._errors import BadArtifact, ZooError
@@ -87,6 +90,21 @@ def import_layers_model(
         },
     )
     return Imported(run.path, name, built_with, tuple(labels), network.count_params())
+
+
+def load_trainable(folder: Path, manifest_sha256: str | None = None) -> keras.Model:
+    """Return the network of a published artifact as its training left it, to train further.
+
+    Raises BadArtifact when files are torn or altered, do not fit the architecture, or hold no network to train.
+    """
+    manifest = read_manifest(folder, sha256=manifest_sha256)
+    if "trainable" not in manifest:
+        raise BadArtifact(f"{folder} was published without a network to train further. Publish it again.")
+    network = build_as_told(manifest["keras"]["architecture"], manifest["keras"]["options"], folder)
+    listed = {name.removeprefix(f"{FOLDER}/") for name in manifest["files"] if name.startswith(f"{FOLDER}/")}
+    _, weights = read_layers_model(folder / FOLDER, listed)
+    assign_weights(network, weights, folder / FOLDER)
+    return network
 
 
 def _about(document: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 import zoo
-from exports.architecture import build_as_told
 from exports.browser import replay_in_browser
 from exports.golden import read_golden
-from exports.layers_model import FOLDER, assign_weights, read_layers_model
+from exports.importing import load_trainable
+from exports.layers_model import FOLDER
 from exports.load import Loaded, load_artifact
 from exports.manifest import read_manifest
 from exports.tfjs import SCRIPTS, layers_job, relative, run_script
@@ -165,12 +165,8 @@ def replay_in_node(folder: Path, backends: Sequence[str]) -> dict[str, Any]:
 def _replay_layers_model(folder: Path, manifest: Mapping[str, Any], pictures: np.ndarray, backend: str) -> float | None:
     """Return the largest relative difference between the layers model in TF.js and Keras with its weights."""
     spec = zoo.get(manifest["keras"]["architecture"])
-    network = build_as_told(spec.name, manifest["keras"]["options"], folder)
     trainable = folder / FOLDER
-    listed = {name.removeprefix(f"{FOLDER}/") for name in manifest["files"] if name.startswith(f"{FOLDER}/")}
-    _, weights = read_layers_model(trainable, listed)
-    assign_weights(network, weights, trainable)
-    outputs = predict(network, pictures, spec.inputs)
+    outputs = predict(load_trainable(folder), pictures, spec.inputs)
     expected = [outputs[name] for name in manifest["trainable"]["outputs"]]
     with tempfile.TemporaryDirectory() as scratch:
         job = layers_job(trainable, Path(scratch), as_input(pictures, spec.inputs), expected, backend=backend)

@@ -75,7 +75,10 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         help="after the search, train with the winner's hyperparameters for N epochs",
     )
     parser.add_argument(
-        "--weights", type=Path, metavar="RUN", help="start from the weights of a run or a .keras file, not from random"
+        "--weights",
+        metavar="RUN",
+        help="start from the weights of a run, a .keras file or a published NAME[@VERSION], not from random ones; a "
+        "narrower network will do",
     )
     parser.add_argument(
         "--embedding-loss", metavar="NAME", help="cosface (default), arcface, or distill, which needs --teacher"

@@ -19,6 +19,7 @@ from tuner.space import check_space, searchable
 from tuner.trials import Job
 from zoo._errors import ZooError, unknown
 from zoo._specs import FACE_RECOGNITION
+from zoo.catalog import default_source, open_catalog
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,10 @@ class Request:
     `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one. After the search, the winner's
     hyperparameters are trained with for `finish_epochs`, where these are not 0.
 
-    `extra_data` are further data sets, whose training pictures are added. `weights` is a run or a `.keras` file to
-    start from instead of random weights. `embedding_loss` and `teacher`, an `.npz` that may lie in the data's folder,
-    are for face recognition. `loss` is the name of a loss of one's own, which a file cannot hold.
+    `extra_data` are further data sets, whose training pictures are added. `weights`, a run, a `.keras` file or a
+    published model, is what to start from instead of random weights. `embedding_loss` and `teacher`, an `.npz` that may
+    lie in the data's folder, are for face recognition. `loss` is the name of a loss of one's own, which a file cannot
+    hold.
     """
 
     model: str
@@ -61,7 +63,7 @@ class Request:
         if "extra_data" in named:
             named["extra_data"] = tuple(_place(location) for location in named["extra_data"])
         if "weights" in named:
-            named["weights"] = str(Path(named["weights"]).resolve())
+            named["weights"] = _weights_place(named["weights"])
         if loss is not None:
             named["loss"] = getattr(loss, "__qualname__", type(loss).__name__)
         return cls(**named)
@@ -179,3 +181,22 @@ def _place(location: str | Path) -> str:
     """Return where the data are, whatever the folder that a resumed sweep is started in."""
     is_name = str(location) == SYNTHETIC or is_url(location)
     return str(location) if is_name else str(Path(location).resolve())
+
+
+def _weights_place(place: str | Path) -> str:
+    """Return where weights to start from are, whatever is published later and the folder that a sweep goes on in.
+
+    A file or folder comes back with its whole path, the name of a published model with its version.
+    Raises: ZooError when there is neither.
+    """
+    path = Path(place)
+    if path.exists():
+        return str(path.resolve())
+    try:
+        entry = open_catalog(default_source()).resolve(str(place))
+    except ZooError as error:
+        raise ZooError(
+            f"There are no weights to start from in {place}: it is no finished run and no .keras file, and no "
+            f"published model ({str(error).rstrip('.')}). 'zoo import' makes a run from what a page saved."
+        ) from error
+    return f"{entry.name}@{entry.version}"

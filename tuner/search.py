@@ -67,9 +67,9 @@ def sweep(
     pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` ->
     scalar takes the place of the task's loss; both arguments map names to tensors. `overfit` begins with the
     pre-flight of `tuner.overfit`. After the search, `finish_epochs` trains once more, and longer, with the winner's
-    hyperparameters. `weights`, a run or a `.keras` file, is where every trial starts instead of random weights.
-    `embedding_loss` is one of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the
-    arrays `files` and `emb`.
+    hyperparameters. `weights`, a run, a `.keras` file or a published model, is where every trial starts instead of
+    random weights. `embedding_loss` is one of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an
+    `.npz` with the arrays `files` and `emb`.
 
     `recipe` is a file with any of these arguments (`tuner.recipe_files`), or the name of one that is shipped; an
     argument given here comes before that of the recipe.

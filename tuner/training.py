@@ -22,16 +22,13 @@ from tuner.data import Decoded
 from tuner.learners import Learner
 from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.schedule import COSINE, WeightAverage, cosine_rate
+from tuner.starting import start_from
 from tuner.steps import Step, made_ahead
-from zoo._errors import ZooError
 from zoo._specs import ImageSpec, ModelSpec
 
 PREDICT_BATCH = 64
 PLATEAU_MIN_DELTA = 1e-3
 """A loss that falls by less has stalled."""
-
-LEAST_FITTING = 0.5
-"""A network starts from weights that fit at least this share of its own; heads of other labels may differ."""
 
 EXPLODED = 1e3
 """A loss that grew by this factor since before the training does not come back."""
@@ -47,7 +44,7 @@ def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.n
 
 
 class Trainer:
-    """One network, compiled once, trained as often as asked.
+    """One network, compiled once, trained as often as asked, from the weights of the network `start` or random ones.
 
     Raises BudgetExceeded before anything is trained when the network is predicted to outgrow its spec's budget.
     """
@@ -58,13 +55,13 @@ class Trainer:
         learner: Learner,
         options: Mapping[str, Any],
         seed: int,
-        weights: Mapping[str, np.ndarray] | None = None,
+        start: Any = None,
     ) -> None:
         keras.utils.set_random_seed(seed)
         self._spec, self._learner = spec, learner
         self.model = zoo.build(spec.name, **options)
-        if weights is not None:
-            start_from(self.model, weights)
+        if start is not None:
+            start_from(self.model, start)
         trained = learner.attach(self.model)
         self._network = _Network(trained.input, trained.output, name=f"{spec.name}_trained")
         self._network.take(learner)
@@ -230,25 +227,6 @@ class Trainer:
         variables = [*self._variables(), *self._network.optimizer.variables]
         for variable, value in zip(variables, [*checkpoint.network, *checkpoint.optimizer], strict=True):
             variable.assign(value)
-
-
-def start_from(model: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Give a network those `weights` that fit it by path and shape; the others keep what they have.
-
-    Raises: ZooError when most do not fit.
-    """
-    fitting = [
-        variable
-        for variable in model.variables
-        if variable.path in weights and weights[variable.path].shape == tuple(variable.shape)
-    ]
-    if len(fitting) < LEAST_FITTING * len(model.variables):
-        raise ZooError(
-            f"Of the {len(model.variables)} weights of '{model.name}', only {len(fitting)} are among those to start "
-            f"from. Name a run of the same architecture with the same options."
-        )
-    for variable in fitting:
-        variable.assign(weights[variable.path])
 
 
 def _is_out_of_memory(error: Exception) -> bool:

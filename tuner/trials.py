@@ -6,7 +6,6 @@ once per process and keeps networks that are built and traced; only a value that
 
 from __future__ import annotations
 
-import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -14,7 +13,6 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import keras
 import numpy as np
 
 import zoo
@@ -28,8 +26,9 @@ from tuner.learners import DEFAULT_EMBEDDING_LOSS, CustomLoss, CustomLossLearner
 from tuner.progress import Progress
 from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.space import RECIPE_FIELDS
+from tuner.starting import read_start
 from tuner.training import Trainer
-from zoo._errors import BadData, ZooError
+from zoo._errors import BadData
 from zoo._specs import FACE_GATE, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec
 
 VAL_SHARE, MIN_VAL = 4, 64
@@ -98,7 +97,7 @@ class Bench:
             job.embedding_loss,
             None if job.teacher is None else read_teacher(_teacher_file(job)),
         )
-        self._weights = None if job.weights is None else _read_weights(Path(job.weights))
+        self._start = None if job.weights is None else read_start(job.weights)
         if job.loss is not None:
             self.learner = CustomLossLearner(self.learner, job.loss)
         self._trainers: OrderedDict[tuple[Any, ...], Trainer] = OrderedDict()
@@ -155,7 +154,7 @@ class Bench:
         if key not in self._trainers:
             if len(self._trainers) >= MAX_TRAINERS:
                 self._trainers.popitem(last=False)
-            self._trainers[key] = Trainer(self.spec, self.learner, options, self.job.recipe.seed, self._weights)
+            self._trainers[key] = Trainer(self.spec, self.learner, options, self.job.recipe.seed, self._start)
         self._trainers.move_to_end(key)
         return self._trainers[key]
 
@@ -245,18 +244,3 @@ def _teacher_file(job: Job) -> Path:
     assert job.teacher is not None
     beside = Path(local_copy(job.data)) / job.teacher
     return beside if beside.is_file() else Path(job.teacher)
-
-
-def _read_weights(path: Path) -> dict[str, np.ndarray]:
-    """Return the weights of a run's winner or of a `.keras` file, by path."""
-    file = path / "winner.keras" if path.is_dir() else path
-    if not file.is_file():
-        raise ZooError(
-            f"There are no weights to start from in {path}. Name a finished run or a .keras file; 'zoo import' makes a "
-            f"run from a published artifact's folder 'trainable'."
-        )
-    try:
-        network = keras.models.load_model(file, compile=False)
-    except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
-        raise ZooError(f"{file} cannot be read as a Keras model ({str(error).strip().splitlines()[0]}).") from error
-    return {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}

@@ -13,8 +13,11 @@ from zoo._places import Location, is_url
 from zoo.catalog import default_source, open_catalog
 
 
-def load(reference: str, store: Location | None = None) -> Any:
+def load(reference: str, store: Location | None = None, *, trainable: bool = False) -> Any:
     """Return the Keras model that `name`, `name@alias` or `name@version` means, with its published weights.
+
+    That is the network which a page runs: quantized, batch normalisation folded away. With `trainable` it is the one to
+    train further: in full precision, as the training left it.
 
     Every file is checked against its hash. A store behind a URL is fetched into a folder of the cache first. Raises
     UnknownName when nothing is published under the reference, BadArtifact for files that are torn or altered, ZooError
@@ -25,5 +28,8 @@ def load(reference: str, store: Location | None = None) -> Any:
         place, entry = importlib.import_module("exports.transfer").cached(reference, place)
     else:
         entry = open_catalog(place).resolve(reference)
+    folder = Path(place) / entry.path
+    if trainable:
+        return importlib.import_module("exports.importing").load_trainable(folder, entry.manifest_sha256)
     load_artifact = importlib.import_module("exports.load").load_artifact
-    return load_artifact(Path(place) / entry.path, manifest_sha256=entry.manifest_sha256).network
+    return load_artifact(folder, manifest_sha256=entry.manifest_sha256).network

@@ -1,4 +1,4 @@
-"""Recipe files, warm-up and cosine, averaged weights, a longer training of the winner, and weights to start from."""
+"""Recipe files, warm-up and cosine, averaged weights and a longer training of the winner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from tuner.defaults import Range, Space
 from tuner.learners import ClassLearner
 from tuner.recipe import Checkpoint, Recipe
 from tuner.recipe_files import ARGUMENTS, FOLDER, shipped, with_recipe
-from tuner.runs import RunFolder
 from tuner.schedule import LAST_SHARE, WeightAverage, cosine_rate
 from tuner.training import Trainer
 from tuner.trials import Bench
@@ -191,23 +190,6 @@ def test_a_recipe_that_is_not_there_is_a_sentence() -> None:
     with pytest.raises(zoo.ZooError, match="Did you mean 'crowds'"):
         sweep(SPEC.name, recipe="crowd")
     assert recipe_files.FOLDER.is_dir()
-
-
-def test_training_starts_from_the_weights_given(tmp_path: Path) -> None:
-    first = sweep(SPEC.name, out=tmp_path, **{**QUICK, "epochs": 4})
-    again = sweep(SPEC.name, out=tmp_path, weights=first.folder, **QUICK)
-    assert again.untrained == pytest.approx(first.score, abs=1e-6)
-    assert RunFolder.open(again.folder).read_json("run.json")["request"]["weights"] == str(first.folder)
-
-
-def test_weights_that_cannot_be_are_a_sentence(tmp_path: Path, run_folder: Path) -> None:
-    with pytest.raises(zoo.ZooError, match=r"There are no weights to start from in .*'zoo import' makes a run"):
-        sweep(SPEC.name, out=tmp_path, weights=tmp_path / "nothing", **QUICK)
-    with pytest.raises(zoo.ZooError, match=r"Of the \d+ weights of 'pebble_cls_48', only \d are"):
-        sweep(SPEC.name, out=tmp_path, weights=run_folder, **QUICK)
-    (tmp_path / "torn.keras").write_bytes(b"PK")
-    with pytest.raises(zoo.ZooError, match=r"torn.keras cannot be read as a Keras model"):
-        sweep(SPEC.name, out=tmp_path, weights=tmp_path / "torn.keras", **QUICK)
 
 
 def test_a_recognizer_is_distilled_from_a_teachers_file(tmp_path: Path) -> None:
