@@ -7,6 +7,7 @@ measured; it adds no number of its own.
 from __future__ import annotations
 
 import io
+import json
 import shlex
 import shutil
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ from zoo._specs import (
 from zoo.catalog import Entry, read_catalog
 
 CARD_FILE = "card.md"
+RECIPE_FILE = "recipe.toml"
+"""How the command of a card calls the recipe that the card shows."""
 PICTURES = "card"
 DOTS_PER_INCH = 80
 SWEEP_PICTURES = ("search", "loss")
@@ -93,7 +96,10 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
 
 
 def reproduce(record: Mapping[str, Any]) -> str:
-    """Return the command that makes a run again from its run.json, with DIR in place of the data's folder."""
+    """Return the command that makes a run again from its run.json, with DIR in place of the data's folder.
+
+    It reads `RECIPE_FILE` where `recipe_lines` has any.
+    """
     asked = record["request"]
     space = asked["space"]
     words = ["zoo", "run", asked["model"]]
@@ -106,10 +112,11 @@ def reproduce(record: Mapping[str, Any]) -> str:
         "--finish-epochs": asked.get("finish_epochs") or None,
         "--seed": asked["seed"] or None,
         "--oracle": None if asked["oracle"] == "random" else asked["oracle"],
+        "--recipe": RECIPE_FILE if recipe_lines(record) else None,
         "--augment": asked["augmentation"] if isinstance(asked["augmentation"], str) else None,
         "--embedding-loss": asked["embedding_loss"] if asked.get("teacher") else None,
         "--teacher": asked.get("teacher"),
-        "--weights": "RUN" if asked.get("weights") else None,
+        "--weights": _start(asked.get("weights")),
     }
     for name, value in given.items():
         if value is not None:
@@ -129,6 +136,19 @@ def reproduce(record: Mapping[str, Any]) -> str:
     for name, value in asked["options"].items():
         words += ["--option", f"{name}={value}"]
     return shlex.join(words)
+
+
+def recipe_lines(record: Mapping[str, Any]) -> list[str]:
+    """Return the recipe, TOML, for what a command cannot say: an augmentation with settings of its own."""
+    settings = record["request"]["augmentation"] if "request" in record else {}
+    if not isinstance(settings, Mapping):
+        return []
+    return ["[augmentation]", *(f"{name} = {json.dumps(value)}" for name, value in settings.items())]
+
+
+def _start(weights: str | None) -> str | None:
+    """Return what to write for the weights that a training started from: a published model's name, else RUN."""
+    return "RUN" if weights and Path(weights).is_absolute() else weights
 
 
 def _siblings(subject: Subject, store: Location) -> Sequence[Entry]:
@@ -223,6 +243,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         reproduce(record) if "request" in record else "# by hand, in a page",
         "```",
         "",
+        *([f"with `{RECIPE_FILE}`:", "", "```toml", *recipe, "```", ""] if (recipe := recipe_lines(record)) else []),
         f"The winner: {hyperparameters or 'no hyperparameters are known'}; epoch {winner['best_epoch']}, seed "
         f"{record['seed']}; {len(trials)} training{'' if len(trials) == 1 else 's'} in {_duration(seconds)}. Versions: "
         + ", ".join(f"{name} {version}" for name, version in record["versions"].items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 import zoo
-from exports.card import CARD_FILE, reproduce
+from exports.card import CARD_FILE, RECIPE_FILE, recipe_lines, reproduce
 from exports.load import Loaded
 from exports.manifest import read_manifest
 from exports.pictures import CAPTION_PX, COLUMNS, NUM_PICTURES, TILE_PX, draw_samples
@@ -19,6 +20,7 @@ from exports.publish import publish
 from tuner import sweep
 from tuner._cli import sweep_arguments
 from tuner.defaults import Range, Space
+from tuner.recipe_files import with_recipe
 from tuner.requests import Request
 from tuner.runs import RunFolder
 from zoo._cli import _parser
@@ -62,14 +64,23 @@ def test_a_note_stands_in_the_card(run_folder: Path, tmp_path: Path) -> None:
             "options": {"width": 0.5},
             "space": Space(more={"batch_size": (4,), "schedule": ("cosine",), "plateau_factor": Range(0.3, 0.7)}),
         },
+        {"augmentation": {"mirror": 0.5, "zoom": 1, "zoom_range": [0.2, 1.5], "mosaic_sides": [2, 3]}},
+        {"weights": "yunet_xs_160"},
     ],
 )
-def test_the_command_asks_for_the_same_run(asked: dict[str, object], tmp_path: Path) -> None:
+def test_the_command_asks_for_the_same_run(
+    asked: dict[str, object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     request = Request.of(None, model="yunet_n_160", **asked)
-    words = shlex.split(reproduce({"request": request.record()}))
+    record = json.loads(json.dumps({"request": request.record()}))
+    (tmp_path / RECIPE_FILE).write_text("\n".join(recipe_lines(record)))
+    words = shlex.split(reproduce(record))
     assert words[0] == "zoo"
     arguments = _parser().parse_args(words[1:])
     given = sweep_arguments(arguments, "yunet_n_160")
+    if arguments.recipe is not None:
+        given = with_recipe(given, arguments.recipe, "yunet_n_160")
     options = model_options("yunet_n_160", arguments.option) if arguments.option else None
     again = Request.of(
         None,
