@@ -31,6 +31,7 @@ def _publish(arguments: argparse.Namespace) -> None:
     done = publish(
         arguments.run_folder,
         arguments.store,
+        name=arguments.published_as,
         data=arguments.data,
         note=read_note(arguments.note),
         runtime=arguments.verify,
@@ -78,12 +79,17 @@ def _run(arguments: argparse.Namespace) -> None:
     from exports.run import run_model
 
     check_store(arguments.store)
+    if arguments.published_as is not None and len(arguments.names) > 1:
+        raise ZooError(
+            f"--as {arguments.published_as} names one model, and there are {len(arguments.names)}. Run them one by one."
+        )
     options = {model: model_options(model, arguments.option) for model in arguments.names}
     rows, records = [], []
     for model in arguments.names:
         row, record = run_model(
             model,
             store=arguments.store,
+            name=arguments.published_as,
             precision=_precision_arguments(arguments),
             note=read_note(arguments.note),
             runtime=arguments.verify,
@@ -149,7 +155,7 @@ def add_commands(commands: Any) -> None:
         "publish",
         _publish,
         "quantize the winner of a run and publish it",
-        ["zoo publish runs/yunet_n_160/20260101-120000", "zoo publish RUN --store DIR --precision float16"],
+        ["zoo publish runs/yunet_n_160/20260101-120000", "zoo publish RUN --store DIR --as helmets"],
         uses_keras=True,
     )
     publishing.add_argument("run_folder", type=Path, metavar="RUN", help="the folder that 'zoo sweep' printed")
@@ -226,6 +232,12 @@ def _add_publish_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.md",
         help="for the card: where pictures and labels are from",
+    )
+    parser.add_argument(
+        "--as",
+        dest="published_as",
+        metavar="NAME",
+        help="publish under this name, which tells what it finds, not under the architecture's",
     )
     parser.add_argument(
         "--verify",

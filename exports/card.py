@@ -68,7 +68,7 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What a card is about: the finished run, the quantized network's answers, its metrics and the files' sizes."""
+    """What a card is about: the finished run, the quantized network's answers, its metrics, sizes and name."""
 
     run: RunFolder
     findings: Findings
@@ -77,6 +77,7 @@ class Subject:
     quantization: Mapping[str, Any]
     size: Mapping[str, int]
     note: str
+    name: str
 
 
 def write_card(subject: Subject, folder: Path, store: Location) -> None:
@@ -95,10 +96,11 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
     write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
 
 
-def reproduce(record: Mapping[str, Any]) -> str:
+def reproduce(record: Mapping[str, Any], name: str | None = None) -> str:
     """Return the command that makes a run again from its run.json, with DIR in place of the data's folder.
 
-    It reads `RECIPE_FILE` where `recipe_lines` has any.
+    It publishes the winner as `name`, left out as its architecture's, and reads `RECIPE_FILE` where `recipe_lines` has
+    any.
     """
     asked = record["request"]
     space = asked["space"]
@@ -117,6 +119,7 @@ def reproduce(record: Mapping[str, Any]) -> str:
         "--embedding-loss": asked["embedding_loss"] if asked.get("teacher") else None,
         "--teacher": asked.get("teacher"),
         "--weights": _start(asked.get("weights")),
+        "--as": None if name == asked["model"] else name,
     }
     for name, value in given.items():
         if value is not None:
@@ -174,7 +177,7 @@ def _bytes_plot(subject: Subject, siblings: Sequence[Entry]) -> bytes:
     points = [(entry.bytes, float(entry.score or 0), entry.name) for entry in siblings]
     axes.scatter([size / 1000 for size, _, _ in points], [score for _, score, _ in points], color="tab:grey")
     axes.scatter([subject.size["bytes"] / 1000], [subject.after.value], color="tab:blue", s=90)
-    points.append((subject.size["bytes"], subject.after.value, subject.findings.loaded.spec.name))
+    points.append((subject.size["bytes"], subject.after.value, subject.name))
     for size, score, name in dict.fromkeys(points):
         axes.annotate(f" {name}", (size / 1000, score), fontsize=8)
     axes.set(xlabel="kB, topology and weights", ylabel=subject.after.name, xscale="log")
@@ -191,7 +194,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
     trials = subject.run.read_json_lines("trials.jsonl")
     seconds = sum(trial.get("seconds", 0.0) for trial in trials)
 
-    others = {entry.name for entry in siblings} - {spec.name}
+    others = {entry.name for entry in siblings} - {subject.name}
 
     def picture(name: str, says: str) -> list[str]:
         return [f"![{says}]({PICTURES}/{name}.png)", ""] if name in pictures else []
@@ -208,7 +211,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
     ]
     hyperparameters = ", ".join(f"{name} {_short(value)}" for name, value in winner.get("hyperparameters", {}).items())
     lines = [
-        f"# {spec.name}",
+        f"# {subject.name}",
         "",
         PURPOSE[spec.task],
         spec.summary,
@@ -240,7 +243,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "## How it was trained",
         "",
         "```sh",
-        reproduce(record) if "request" in record else "# by hand, in a page",
+        reproduce(record, subject.name) if "request" in record else "# by hand, in a page",
         "```",
         "",
         *([f"with `{RECIPE_FILE}`:", "", "```toml", *recipe, "```", ""] if (recipe := recipe_lines(record)) else []),
@@ -260,11 +263,11 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "## How to load it",
         "",
         "```js",
-        f"const model = await zoo.load('{spec.name}@latest'); // after openZoo(STORE)",
+        f"const model = await zoo.load('{subject.name}@latest'); // after openZoo(STORE)",
         "```",
         "",
         "```python",
-        f'network = zoo.load("{spec.name}", store=STORE)  # a Keras model with these weights',
+        f'network = zoo.load("{subject.name}", store=STORE)  # a Keras model with these weights',
         "```",
         "",
         "Both mean the newest version. This one is named as the folder that holds this card: `NAME@VERSION` loads it.",

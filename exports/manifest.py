@@ -52,6 +52,7 @@ def sizes(folder: Path) -> dict[str, int]:
 def build_manifest(
     spec: ModelSpec,
     *,
+    name: str,
     folder: Path,
     options: Mapping[str, Any],
     weights: Sequence[str],
@@ -65,7 +66,7 @@ def build_manifest(
     training: Mapping[str, Any],
     created: str,
 ) -> dict[str, Any]:
-    """Describe the files in `folder`. `outputs` maps names to shapes without the batch axis.
+    """Describe the files in `folder`, to be published as `name`. `outputs` maps names to shapes without the batch axis.
 
     The version is the date of `created` and a hash of all the rest, so equal content has an equal version.
     """
@@ -79,7 +80,7 @@ def build_manifest(
     }
     manifest: dict[str, Any] = {
         "schema": SCHEMA,
-        "name": spec.name,
+        "name": name,
         "version": "",
         "task": spec.task,
         "summary": spec.summary,

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
+import zoo
 from exports.calibration import TOLERANCE, Judge, calibrate
 from exports.card import Subject, write_card
 from exports.evaluate import Findings, Measurement, open_labelled, run_over, score
@@ -23,7 +24,7 @@ from exports.manifest import MANIFEST_FILE, build_manifest, loss_rule, sizes
 from exports.network import export_network
 from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
-from exports.store import commit, staging
+from exports.store import check_name, commit, staging
 from exports.verify import Verification, chosen_runtime, verify
 from exports.weights import TOPOLOGY_FILE
 from tuner.runs import RunFolder
@@ -83,6 +84,7 @@ def publish(
     run: Path,
     store: Location,
     *,
+    name: str | None = None,
     precision: str = DEFAULT_PRECISION,
     smallest: bool = False,
     tolerance: float = TOLERANCE,
@@ -90,7 +92,7 @@ def publish(
     note: str = "",
     runtime: str | None = None,
 ) -> Published:
-    """Publish the winner of a run into a store, a folder or a URL.
+    """Publish the winner of a run into a store, a folder or a URL, as `name` or else as its architecture's.
 
     With `precision` "auto" each tensor gets the fewest bytes that keep the metric within `tolerance`, a share, and with
     `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. The metric is
@@ -106,6 +108,8 @@ def publish(
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
+    name = name or source.spec.name
+    check_published_name(name, source.spec.name)
     labelled = open_labelled(source, data, format=source.trained_format)
     exact = run_over(source, labelled)
     before, source = score(exact), replace(source, spec=_with_threshold(source.spec, exact))
@@ -133,9 +137,10 @@ def publish(
         outputs = predict(network, pictures, source.spec.inputs)
         trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
-        write_card(Subject(finished, findings, before, after, quantization, size, note), folder, store)
+        write_card(Subject(finished, findings, before, after, quantization, size, note, name), folder, store)
         manifest = build_manifest(
             source.spec,
+            name=name,
             folder=folder,
             options=winner["options"],  # with those that the sweep chose
             weights=paths,
@@ -162,7 +167,7 @@ def publish(
         verification = verify(folder, replay)
         if not verification.passed or verification.differences["keras"]:
             raise BadArtifact(
-                f"'{source.spec.name}' was not published: its written files do not compute what was measured "
+                f"'{name}' was not published: its written files do not compute what was measured "
                 f"({verification.sentence()}). Use layers that TF.js runs as they are."
             )
         place = commit(folder, store, manifest)
@@ -178,6 +183,16 @@ def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tol
         raise ZooError(f"--smallest chooses the precision of each tensor itself. Leave out --precision {precision}.")
     if not 0 <= tolerance < 1:
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
+
+
+def check_published_name(name: str, architecture: str) -> None:
+    """Raise ZooError before any work for what an artifact of `architecture` cannot be called."""
+    check_name(name, "a model")
+    if name != architecture and name in {spec.name for spec in zoo.list_models()}:
+        raise ZooError(
+            f"'{name}' is another architecture than the '{architecture}' to be published. Choose a name that tells "
+            f"what it finds, such as 'helmets'."
+        )
 
 
 def _with_threshold(spec: ModelSpec, exact: Findings) -> ModelSpec:

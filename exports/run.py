@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from exports.publish import Published, check_choice, publish
+from exports.publish import Published, check_choice, check_published_name, publish
 from tuner import sweep
 from zoo._places import Location
 
@@ -15,6 +15,7 @@ def run_model(
     model: str,
     *,
     store: Location,
+    name: str | None = None,
     precision: Mapping[str, Any] | None = None,
     note: str = "",
     runtime: str | None = None,
@@ -22,13 +23,14 @@ def run_model(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sweep and publish one model, which verifies it; return its table row and its record.
 
-    `precision` holds the arguments of `publish` that choose it; `note` and `runtime` are those of `publish`. Raises
-    ZooError where a step fails.
+    `precision` holds the arguments of `publish` that choose it; `name`, `note` and `runtime` are those of `publish`.
+    Raises ZooError where a step fails.
     """
     check_choice(**(precision or {}))
+    check_published_name(name or model, model)
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
-    done = publish(result.folder, store, note=note, runtime=runtime, **(precision or {}))
+    done = publish(result.folder, store, name=name, note=note, runtime=runtime, **(precision or {}))
     row = published_row(done, untrained=result.untrained)
     record = {**done.record(), "run": str(result.folder)}
     if done.verification.largest_tfjs_difference is not None:

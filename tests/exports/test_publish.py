@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 import zoo
+from exports.card import CARD_FILE
 from exports.evaluate import open_labelled, run_over
 from exports.golden import golden_pictures, read_golden
 from exports.load import load_artifact, load_target
@@ -22,6 +23,7 @@ from exports.manifest import read_manifest
 from exports.publish import publish
 from tuner.training import predict
 from zoo._budget import check_written
+from zoo._cli import main
 from zoo.catalog import CATALOG_FILE, find
 from zoo.tasks.metrics import best_score_threshold
 
@@ -84,6 +86,41 @@ def test_data_that_has_moved_can_be_named_and_else_is_a_sentence(run_folder: Pat
         publish(moved, tmp_path / "store")
     assert not (tmp_path / "store").exists()
     assert publish(moved, tmp_path / "store", data="synthetic").folder.is_dir()
+
+
+def test_two_of_one_architecture_stand_side_by_side(run_folder: Path, tmp_path: Path) -> None:
+    plain, named = (publish(run_folder, tmp_path, name=name, precision="uint8") for name in (None, "faces.small"))
+    assert [plain.manifest["name"], named.manifest["name"]] == ["yunet_n_160", "faces.small"]
+    assert named.verification.passed
+    assert {entry.name for entry in find(store=tmp_path)} == {"yunet_n_160", "faces.small"}
+    assert read_manifest(named.folder)["keras"]["architecture"] == "yunet_n_160"
+    for trainable in (False, True):
+        network = zoo.load("faces.small@latest", store=tmp_path, trainable=trainable)
+        assert network.name == "yunet_n_160"
+    card = (named.folder / CARD_FILE).read_text()
+    assert card.startswith("# faces.small\n")
+    assert "zoo.load('faces.small@latest')" in card
+    assert "--as faces.small" in card
+    assert "--as" not in (plain.folder / CARD_FILE).read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("../out", "'../out' cannot be the name of a model: letters, digits"),
+        ("gate_64", "'gate_64' is another architecture than the 'yunet_n_160' to be published"),
+    ],
+)
+def test_a_name_that_cannot_be_is_refused_before_any_work(
+    name: str, message: str, run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "store")
+    for words in (["publish", str(run_folder)], ["run", "yunet_n_160", "--out", str(tmp_path / "runs")]):
+        assert main([*words, "--as", name, "--store", store]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["run", "yunet_n_160", "gate_64", "--as", "both", "--store", store]) == 2
+    assert "--as both names one model, and there are 2. Run them one by one." in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_artifact_over_its_budget_is_refused() -> None:
