@@ -16,6 +16,8 @@ from zoo._errors import BadArtifact, unknown
 
 LEVELS: Mapping[str, int] = {"uint8": 255, "uint16": 65_535}
 """Largest number that an affine type stores: the number of steps in its range."""
+DIGITS: Mapping[str, int] = {"uint8": 4, "uint16": 7}
+"""Those of a scale and a minimum in the manifest: at most an eightieth of a step at the end of the range."""
 SEARCH_SAMPLE = 8_192
 DRAWN_IN = tuple(index / 16 for index in range(17))
 """Shares of half the range that one end is moved by."""
@@ -66,7 +68,7 @@ def quantize(
     if not low < high:
         return Quantized(np.zeros(values.shape, precision), precision, 1.0, low if values.size else 0.0)
     steps = min(levels or LEVELS[precision], LEVELS[precision])
-    low, scale = _short(low), _short((high - low) / steps)
+    low, scale = _short(low, precision), _short((high - low) / steps, precision)
     return Quantized(_nearest(values, low, scale, steps).astype(precision), precision, scale, low)
 
 
@@ -105,9 +107,9 @@ def _nearest(values: np.ndarray, low: float, scale: float, levels: int) -> np.nd
     return np.clip(np.rint((values.astype(np.float64) - low) / scale), 0, levels)
 
 
-def _short(value: float) -> float:
-    """Round to seven digits, which moves a weight by less than its rounding does and shortens the manifest."""
-    return float(f"{value:.7g}")
+def _short(value: float, precision: str) -> float:
+    """Round to so many digits that a weight moves by less than its own rounding moves it: the manifest gets shorter."""
+    return float(f"{value:.{DIGITS[precision]}g}")
 
 
 def quantize_weights(weights: Mapping[str, np.ndarray], precision: str) -> dict[str, Quantized]:

@@ -28,8 +28,8 @@ DEFAULT_ATTRIBUTES: Mapping[str, Any] = {
     "end_mask": {"i": "0"},
     "ellipsis_mask": {"i": "0"},
     "new_axis_mask": {"i": "0"},
+    "align_corners": {"b": False},
 }
-
 
 FUSED_CONVOLUTIONS = ("_FusedConv2D", "FusedDepthwiseConv2dNative")
 UNDILATED = {"list": {"i": ["1", "1", "1", "1"]}}
@@ -39,10 +39,12 @@ UNDILATED = {"list": {"i": ["1", "1", "1", "1"]}}
 def slim(graph: Graph, constants: Constants, outputs: list[str]) -> None:
     """Drop from the graph, in place, what TF.js does not read and what no output needs.
 
-    Reshapes that compute the batch size at run time get a constant shape with -1 in its place; biases become vectors.
+    Reshapes that compute the batch size at run time get a constant shape with -1 in its place; biases become vectors;
+    equal whole numbers, such as the axes of concatenations, become one; whole numbers are no longer written as text.
     """
     _fix_reshapes(graph, constants)
     _flatten_biases(graph, constants)
+    _share_whole_numbers(graph, constants)
     _prune(graph, constants, outputs)
     for node in graph["node"]:
         attributes = {} if node["op"] == "Const" else node.get("attr", {})  # values and types stand in the manifest
@@ -57,7 +59,8 @@ def slim(graph: Graph, constants: Constants, outputs: list[str]) -> None:
             del kept["dilations"]
         if not _fuses_leaky_relu(kept):
             kept.pop("leakyrelu_alpha", None)
-        slimmed = {"name": node["name"], "op": node["op"], "input": node.get("input"), "attr": kept}
+        numbers = {name: _as_numbers(value) for name, value in kept.items()}
+        slimmed = {"name": node["name"], "op": node["op"], "input": node.get("input"), "attr": numbers}
         node.clear()
         node.update({key: value for key, value in slimmed.items() if value})
     for key in set(graph) - {"node", "versions"}:
@@ -111,6 +114,27 @@ def _flatten_biases(graph: Graph, constants: Constants) -> None:
             for name in map(base_name, node["input"][2:3]):
                 if name in constants and constants[name].size == constants[name].shape[-1]:
                     constants[name] = constants[name].reshape(-1)
+
+
+def _share_whole_numbers(graph: Graph, constants: Constants) -> None:
+    """Let operations share constants of whole numbers that are equal; `_prune` drops those that none uses any more."""
+    first: dict[tuple[Any, ...], str] = {}
+    same = {}
+    for name, constant in constants.items():
+        if np.issubdtype(constant.dtype, np.integer):
+            same[name] = first.setdefault((constant.dtype, constant.shape, constant.tobytes()), name)
+    for node in graph["node"]:
+        if "input" in node:
+            node["input"] = [same.get(reference, reference) for reference in node["input"]]
+
+
+def _as_numbers(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an attribute whose whole numbers, which the converter writes as text, are numbers: TF.js reads both."""
+    if "i" in value:
+        return {"i": int(value["i"])}
+    if "i" in value.get("list", {}):
+        return {"list": {"i": [int(number) for number in value["list"]["i"]]}}
+    return dict(value)
 
 
 def _is_batch_size(node: Mapping[str, Any], nodes: Mapping[str, Any], constants: Constants) -> bool:
