@@ -39,6 +39,7 @@ def test_a_recognizer_says_where_aligned_landmarks_lie(artifact: Path) -> None:
     spec = zoo.get("mobilefacenet_025_112")
     manifest = build_manifest(
         spec,
+        name=spec.name,
         folder=artifact,
         options={},
         weights=[],
