@@ -126,6 +126,8 @@ def reproduce(record: Mapping[str, Any], name: str | None = None) -> str:
             words += [name, str(value)]
     for place in asked.get("extra_data", ()):
         words += ["--extra-data", shlex.quote(Path(place).name)]
+    for old, new in asked.get("rename", {}).items():
+        words += ["--rename", f"{old}={new}"]
     if "batch_size" not in space["more"] and space["batch_sizes"] != list(BATCH_SIZES):
         words += ["--batch-size", ",".join(map(str, space["batch_sizes"]))]
     if "learning_rate" not in space["more"] and space["learning_rates"] != list(LEARNING_RATES):

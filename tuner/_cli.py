@@ -31,6 +31,12 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         help="add the training pictures of further data with the same labels; what is measured on stays; repeatable",
     )
     parser.add_argument(
+        "--rename",
+        action="append",
+        metavar="OLD=NEW",
+        help="what a label of the extra data is called in DATA; repeatable",
+    )
+    parser.add_argument(
         "--trials",
         type=positive,
         metavar="N",
@@ -123,6 +129,7 @@ def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[st
     return {
         "data": arguments.data,
         "extra_data": arguments.extra_data,
+        "rename": _renamed(arguments.rename),
         "format": arguments.format,
         "strict": arguments.strict or None,
         "trials": arguments.trials,
@@ -142,6 +149,16 @@ def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[st
         "out": arguments.out,
         "executor": _executor(arguments),
     }
+
+
+def _renamed(pairs: list[str] | None) -> dict[str, str] | None:
+    """Read OLD=NEW. Raises ZooError for anything else."""
+    if pairs is None:
+        return None
+    wrong = next((pair for pair in pairs if not all(pair.partition("="))), None)
+    if wrong is not None:
+        raise ZooError(f"--rename takes OLD=NEW, such as face=without_mask, got '{wrong}'.")
+    return {old: new for old, _, new in (pair.partition("=") for pair in pairs)}
 
 
 def _space(arguments: argparse.Namespace, model: str | None) -> Any:

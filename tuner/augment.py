@@ -148,9 +148,11 @@ def augment(
     augmentation: Augmentation,
     keypoint_names: tuple[str, ...],
     generator: np.random.Generator,
+    partners: np.ndarray | None = None,
 ) -> Decoded:
     """Return the given rows of `data`, changed by chance, at the size of `inputs`; `data` itself stays as it is.
 
+    The rows that fill up a mosaic are drawn from `partners`, by default all.
     `data` may be kept at a multiple of the input's sides. A mirror turns the whole input, padding included. Raises:
     ZooError when pictures with boxes are to be turned.
     """
@@ -160,10 +162,11 @@ def augment(
     if augmentation.rotate_degrees and any(len(data.boxes[row]) for row in rows):
         raise ZooError("Boxes cannot follow a turned picture. Set rotate_degrees to 0, or use 'scenes' for detection.")
     order = mirrored_keypoint_order(keypoint_names)
+    partners = np.arange(len(data)) if partners is None else partners
     images = np.empty((len(rows), *inputs.shape), np.uint8)
     labels = []
     for index, row in enumerate(rows):
-        tiles = _tiles(data, int(row), inputs, kept_at, augmentation, generator)
+        tiles = _tiles(data, int(row), inputs, kept_at, augmentation, generator, partners)
         picture = _drawn(data.images, tiles, inputs, augmentation, generator)
         found = _labels(data, tiles, inputs)
         if generator.random() < augmentation.mirror:
@@ -214,11 +217,12 @@ def _tiles(
     kept_at: ImageSpec,
     augmentation: Augmentation,
     generator: np.random.Generator,
+    partners: np.ndarray,
 ) -> list[Tile]:
     choice = generator.random()
     if choice < augmentation.mosaic:
         count = augmentation.mosaic_sides[generator.integers(len(augmentation.mosaic_sides))] ** 2
-        rows = [row, *generator.integers(len(data), size=count - 1).tolist()]
+        rows = [row, *partners[generator.integers(len(partners), size=count - 1)].tolist()]
         generator.shuffle(rows)
         covers = [covered(kept_at, *data.sizes_px[other].tolist()) for other in rows]
         return mosaic(rows, inputs, covers, [data.boxes[other] for other in rows], generator)

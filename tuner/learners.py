@@ -19,6 +19,7 @@ from tuner.gradients import slopes
 from tuner.losses import (
     BOX_WEIGHT,
     CENTRING,
+    CLASS_WEIGHT,
     COSINE_MARGIN,
     KEYPOINT_WEIGHT,
     arc_margin_loss,
@@ -32,6 +33,7 @@ from zoo._lazy import keras
 from zoo._specs import (
     FACE_GATE,
     FACE_RECOGNITION,
+    OBJECT_DETECTION,
     OBJECT_RECOGNITION,
     EmbeddingHead,
     GridHead,
@@ -100,7 +102,8 @@ class DetectionLearner:
         assert isinstance(spec.head, GridHead)
         self.metric = metric_of(spec)
         keypoint_weight = {"keypoint_weight": KEYPOINT_WEIGHT} if spec.head.num_keypoints else {}
-        self.loss_weights: Mapping[str, float] = {"box_weight": BOX_WEIGHT, **keypoint_weight}
+        class_weight = {"class_weight": CLASS_WEIGHT} if spec.task == OBJECT_DETECTION else {}
+        self.loss_weights: Mapping[str, float] = {"box_weight": BOX_WEIGHT, **keypoint_weight, **class_weight}
         self._input_px, self._head = (spec.inputs.width, spec.inputs.height), spec.head
         self._grid = anchors(spec.head, spec.inputs)
         self._num_classes = num_classes

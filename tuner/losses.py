@@ -16,6 +16,7 @@ from zoo.tasks.grid import Anchors, decode_boxes
 Tensor = Any
 
 BOX_WEIGHT = 2.0
+CLASS_WEIGHT = 0.0
 KEYPOINT_WEIGHT = 0.5
 COSINE_MARGIN = 0.1
 CENTRING = 1.0
@@ -54,8 +55,12 @@ def detection_loss(
     *,
     box_weight: Tensor = BOX_WEIGHT,
     keypoint_weight: Tensor = KEYPOINT_WEIGHT,
+    class_weight: Tensor = CLASS_WEIGHT,
 ) -> Tensor:
     """Quality focal loss over all anchors plus (1 - GIoU) and landmark distance over anchors that own an object.
+
+    With several classes, these anchors also learn by softmax cross-entropy which it is, times `class_weight`: the
+    quality focal loss teaches that there is something long before it teaches to tell classes apart.
 
     Shapes: class_targets (B, num_anchors, num_classes), boxes (B, num_anchors, 4), weights (B, num_anchors) and, with
     landmarks, keypoint_offsets and keypoint_known, both (B, num_anchors, 2k). Landmark distances are in box sides.
@@ -67,6 +72,9 @@ def detection_loss(
     quality = targets["class_targets"] * ops.stop_gradient(overlap)[..., None]
     per_cell = ops.sum(quality_focal(outputs["class_logits"], quality), axis=-1) * targets["weights"]
     loss = (ops.sum(per_cell) + box_weight * ops.sum((1.0 - generalised) * owned)) / num_owned
+    if outputs["class_logits"].shape[-1] > 1:
+        shares = ops.log_softmax(outputs["class_logits"], axis=-1)
+        loss = loss - class_weight * ops.sum(targets["class_targets"] * shares) / num_owned
     if "keypoint_offsets" in outputs:
         sides = (targets["boxes"][..., 2:] - targets["boxes"][..., :2]) / grid.units  # in strides
         scale = ops.sqrt(ops.maximum(ops.prod(sides, axis=-1, keepdims=True), EPSILON))

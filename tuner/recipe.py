@@ -26,6 +26,9 @@ class Recipe:
     `warmup_epochs`, falls until the last epoch and never ends early. `weight_average` above 0 scores and keeps the
     average of the weights, of which that share stays at each step, such as 0.999.
 
+    Pictures of a class, or with one, that fewer than the share `repeat_threshold` of all pictures hold are shown more
+    often, those without less, so that an epoch stays as long: repeat factor sampling, LVIS (arXiv:1908.03195).
+
     Training also ends once the score reaches `enough`, or the loss `loss_falls_to` times that of the first epoch.
     """
 
@@ -35,6 +38,7 @@ class Recipe:
     schedule: str = PLATEAU
     warmup_epochs: float = 0.0
     weight_average: float = 0.0
+    repeat_threshold: float = 0.0
     plateau_patience: int = 2
     plateau_factor: float = 0.5
     stop_patience: int = 6
@@ -50,6 +54,10 @@ class Recipe:
             raise ZooError(
                 f"warmup_epochs belongs to the schedule cosine and is 0 or more, got {self.warmup_epochs:g} with "
                 f"{self.schedule}. Set the schedule too, or leave it out."
+            )
+        if not 0 <= self.repeat_threshold <= 1:
+            raise ZooError(
+                f"repeat_threshold is a share from 0 to 1, got {self.repeat_threshold:g}. Use 0 to repeat none."
             )
         if not 0 <= self.weight_average < 1:
             raise ZooError(f"weight_average is from 0 to below 1, got {self.weight_average:g}. For example 0.999.")

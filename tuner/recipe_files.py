@@ -32,6 +32,7 @@ ARGUMENTS: Mapping[str, type | tuple[type, ...]] = {
     "embedding_loss": str,
     "teacher": str,
     "options": dict,
+    "rename": dict,
     "space": dict,
 }
 

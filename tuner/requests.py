@@ -28,7 +28,8 @@ class Request:
     `augmentation` is a name of `tuner.augment.AUGMENTATIONS` or has the settings of one. After the search, the winner's
     hyperparameters are trained with for `finish_epochs`, where these are not 0.
 
-    `extra_data` are further data sets, whose training pictures are added. `weights`, a run, a `.keras` file or a
+    `extra_data` are further data sets, whose training pictures are added, their labels under the names that `rename`
+    gives them. `weights`, a run, a `.keras` file or a
     published model, is what to start from instead of random weights. `embedding_loss` and `teacher`, an `.npz` that may
     lie in the data's folder, are for face recognition. `loss` is the name of a loss of one's own, which a file cannot
     hold.
@@ -53,6 +54,7 @@ class Request:
     embedding_loss: str = DEFAULT_EMBEDDING_LOSS
     teacher: str | None = None
     extra_data: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, loss: CustomLoss | None, **given: Any) -> Request:
@@ -71,7 +73,7 @@ class Request:
     def record(self) -> dict[str, Any]:
         """Return plain values for JSON; `from_record` reads them."""
         record = {one.name: getattr(self, one.name) for one in fields(self)}
-        return {**record, "space": self.space.record(), "options": dict(self.options)}
+        return {**record, "space": self.space.record(), "options": dict(self.options), "rename": dict(self.rename)}
 
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> Request:
@@ -111,11 +113,13 @@ class Request:
                 f"The embedding loss is for face recognition with the task's own loss; '{self.model}' is for "
                 f"{spec.task}. Leave it out."
             )
-        if self.extra_data and spec.task == FACE_RECOGNITION:
+        if self.extra_data and spec.task == FACE_RECOGNITION and self.embedding_loss != DISTILL:
             raise ZooError(
-                "Extra data may hold the same people under other names, so face recognition takes none. Put all people "
-                "into one folder."
+                f"Extra data may hold the same people under other names, so face recognition takes them only from a "
+                f"teacher, who needs no names. Put all people into one folder, or use the embedding loss {DISTILL}."
             )
+        if self.rename and not self.extra_data:
+            raise ZooError("rename is for the labels of extra data, of which there are none. Give both, or neither.")
         check_space(self.space, spec, self.options, loss, self.embedding_loss)
 
     def job(self, loss: CustomLoss | None, digest: str | None = None) -> Job:
@@ -136,6 +140,7 @@ class Request:
             embedding_loss=self.embedding_loss,
             teacher=self.teacher,
             extra_data=self.extra_data,
+            rename=self.rename,
         )
 
     def defaults(self, loss: CustomLoss | None) -> dict[str, Any]:
@@ -151,6 +156,7 @@ KINDS: Mapping[str, tuple[tuple[type, ...], str]] = {
     "extra_data": ((list, tuple), "a list of paths"),
     "space": ((Space,), "a tuner.defaults.Space"),
     "options": ((Mapping,), "a dictionary of the model's options"),
+    "rename": ((Mapping,), "a dictionary of labels"),
     "augmentation": ((str, Mapping), "a name or a dictionary of settings"),
     "strict": ((bool,), "True or False"),
 }

@@ -36,6 +36,7 @@ def sweep(
     *,
     data: str | Path | None = None,
     extra_data: Sequence[str | Path] | None = None,
+    rename: Mapping[str, str] | None = None,
     format: str | None = None,
     strict: bool | None = None,
     trials: int | None = None,
@@ -62,7 +63,8 @@ def sweep(
 
     Arguments left out take the values of `tuner.defaults`, of generated data and of seed 0. `limit` keeps that many
     training pictures, and a quarter as many to choose by. `extra_data` are further data sets with the same labels:
-    their training pictures are added, and nothing is measured on them. `format` is that of a data folder that holds
+    their training pictures are added, and nothing is measured on them; `rename` maps labels of theirs to those of the
+    data that mean the same. `format` is that of a data folder that holds
     more than one; with `strict`, whatever would be left out of the data is an error. `augmentation` says how training
     pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` ->
     scalar takes the place of the task's loss; both arguments map names to tensors. `overfit` begins with the
@@ -86,6 +88,7 @@ def sweep(
         "model": model,
         "data": data,
         "extra_data": extra_data,
+        "rename": rename,
         "trials": trials,
         "epochs": epochs,
         "limit": limit,

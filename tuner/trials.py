@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,7 +29,7 @@ from tuner.space import RECIPE_FIELDS
 from tuner.starting import read_start
 from tuner.training import Trainer
 from zoo._errors import BadData
-from zoo._specs import FACE_GATE, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec
+from zoo._specs import FACE_GATE, FACE_RECOGNITION, OBJECT_DETECTION, OBJECT_RECOGNITION, ImageSpec
 
 VAL_SHARE, MIN_VAL = 4, 64
 """With a limit, one validation picture per four training pictures chooses among trials, but no fewer than 64."""
@@ -58,6 +58,7 @@ class Job:
     embedding_loss: str = DEFAULT_EMBEDDING_LOSS
     teacher: str | None = None
     extra_data: tuple[str, ...] = ()
+    rename: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,8 @@ class Bench:
         job = self.job
         dataset = self._open_one(job.data, job.format)
         for location in job.extra_data:
-            dataset = with_extra(dataset, self._open_one(location))
+            extra = self._open_one(location)
+            dataset = with_extra(dataset, extra, people=self.spec.task == FACE_RECOGNITION, renamed=job.rename)
         if job.digest is not None and job.digest != dataset.digest:
             raise BadData(
                 f"The pictures or labels of {job.data} are not those that this sweep began with. Bring them back, or "

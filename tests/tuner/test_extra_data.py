@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from _folders import coco
+from PIL import Image
 
 from exports.card import reproduce
 from tuner import sweep
@@ -39,6 +41,35 @@ def test_trains_on_both_and_measures_on_one(result: SweepResult) -> None:
     assert "--extra-data theirs" in reproduce(about)
 
 
+def test_labels_of_extra_data_are_renamed(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    _, theirs = folders
+    mine = coco(tmp_path / "mine", pictures=10)
+    for file in mine.glob("*.json"):
+        file.write_text(file.read_text().replace('"thing"', '"ball"'))
+    words = ["sweep", "picodet_xs_192", "--data", str(mine), "--extra-data", str(theirs), "--no-overfit"]
+    words += ["--rename", "thing=ball", "--trials", "1", "--epochs", "1", "--batch-size", "8", "--out", str(tmp_path)]
+    assert main(words) == 0
+    (run,) = (tmp_path / "picodet_xs_192").iterdir()
+    about = json.loads((run / "run.json").read_text())
+    assert about["data"]["train_pictures"] == 16
+    assert about["data"]["labels"] == ["ball"]
+    assert "--rename thing=ball" in reproduce(about)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--rename", "face"], "--rename takes OLD=NEW, such as face=without_mask, got 'face'"),
+        (["--rename", "thing=ball"], "rename is for the labels of extra data, of which there are none"),
+    ],
+)
+def test_a_wrong_new_name_is_a_sentence(
+    options: list[str], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["sweep", "picodet_xs_192", *options, "--out", str(tmp_path)]) == EXIT_MISTAKE
+    assert message in capfd.readouterr().err
+
+
 def test_is_resumed_with_the_same_and_with_no_other(result: SweepResult, folders: tuple[Path, Path]) -> None:
     mine, theirs = folders
     assert sweep(resume=result.folder, extra_data=[theirs]).score == result.score
@@ -51,5 +82,27 @@ def test_people_under_two_names_are_refused(
 ) -> None:
     words = ["sweep", "mobilefacenet_025_112", "--extra-data", str(folders[1]), "--out", str(tmp_path)]
     assert main(words) == EXIT_MISTAKE
-    assert "face recognition takes none" in capfd.readouterr().err
+    assert "the same people under other names" in capfd.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+def test_a_teacher_sees_the_faces_of_two_sets(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for name in ("known", "unknown"):
+        for person in range(4):
+            place = tmp_path / name / f"{name}-{person}"
+            place.mkdir(parents=True)
+            for picture in range(2):
+                Image.fromarray(random.integers(0, 255, (112, 112, 3), np.uint8)).save(place / f"{picture}.png")
+    files = [path.relative_to(path.parent.parent).as_posix() for path in sorted(tmp_path.glob("*/*/*.png"))]
+    teacher = tmp_path / "teacher.npz"
+    np.savez(teacher, files=np.array(files), emb=random.normal(size=(len(files), 128)).astype(np.float16))
+    asked = {"data": tmp_path / "known", "extra_data": [tmp_path / "unknown"], "out": tmp_path / "runs", **QUICK}
+    result = sweep("ghostfacenet_050_112", embedding_loss="distill", teacher=str(teacher), **asked)
+    about = json.loads((result.folder / "run.json").read_text())["data"]
+    assert about["extra"] == ["unknown"]
+    assert about["train_pictures"] == 2 * 4  # of each set, two people in four are kept for measuring
+
+    np.savez(teacher, files=np.array(files[:8]), emb=np.ones((8, 128), np.float16))
+    with pytest.raises(ZooError, match="The teacher has no vector for 4 of 8 pictures, the first 'unknown/"):
+        sweep("ghostfacenet_050_112", embedding_loss="distill", teacher=str(teacher), **asked)

@@ -207,6 +207,22 @@ def test_a_perfect_answer_costs_next_to_nothing() -> None:
     assert float(detection_loss(targets, outputs, anchors(HEAD, INPUTS))) < 1e-4
 
 
+def test_classes_are_told_apart_where_an_object_is() -> None:
+    targets, outputs = detection_case(0)
+    logits = outputs["class_logits"]
+    shares = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
+    by_hand = -(np.log(shares[0, 0, 0]) + np.log(shares[0, 1, 1])) / 2  # of the two anchors that own an object
+    with_it, without = (float(detection_loss(targets, outputs, grid64(), class_weight=weight)) for weight in (0.7, 0.0))
+    assert with_it - without == pytest.approx(0.7 * by_hand)
+
+    def loss(moving: dict[str, Any]) -> Any:
+        return detection_loss(
+            {**targets, "weights": np.zeros((1, 4))}, {**outputs, **moving}, grid64(), class_weight=1.0
+        )
+
+    assert check_gradient(loss, {"class_logits": logits}) < GRADIENT_TOLERANCE
+
+
 def test_weightless_cells_and_unknown_landmarks_do_not_count() -> None:
     targets, outputs = ({name: value.astype(np.float32) for name, value in part.items()} for part in detection_case(1))
     before = float(detection_loss(targets, outputs, anchors(HEAD, INPUTS)))

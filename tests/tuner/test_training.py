@@ -11,7 +11,7 @@ import pytest
 
 import zoo
 from tuner.augment import Augmentation
-from tuner.batches import Batches, as_input
+from tuner.batches import Batches, as_input, repeat_factors
 from tuner.data import Decoded, decode, open_dataset
 from tuner.learners import ClassLearner, learner_for
 from tuner.recipe import Recipe, TrialFailed
@@ -140,3 +140,55 @@ def test_take_keeps_rows_together(data: tuple[Decoded, Decoded]) -> None:
     rows = data[0].take(np.array([3, 1]))
     assert rows.keys == (data[0].keys[3], data[0].keys[1])
     np.testing.assert_array_equal(rows.images[1], data[0].images[1])
+
+
+def boxed(*classes: tuple[int, ...]) -> Decoded:
+    """Decoded pictures of four pixels with a box of each class given."""
+    return Decoded(
+        images=np.zeros((len(classes), 2, 2, 3), np.uint8),
+        boxes=[np.zeros((len(some), 4), np.float32) for some in classes],
+        classes=[np.array(some, np.int64) for some in classes],
+        keypoints=[np.zeros((len(some), 0, 2), np.float32) for some in classes],
+        ignore=[np.zeros(len(some), bool) for some in classes],
+        labels=np.full(len(classes), -1),
+        sizes_px=np.full((len(classes), 2), 2),
+        keys=tuple(map(str, range(len(classes)))),
+    )
+
+
+def test_rare_classes_are_repeated_as_in_the_paper() -> None:
+    data = boxed(*[(0,)] * 12, (0, 1, 1), (1,), (2,), ())
+    factors = repeat_factors(data, 0.5)
+    assert factors is not None
+    common, rare, rarest = 1.0, (0.5 * 16 / 2) ** 0.5, (0.5 * 16) ** 0.5
+    np.testing.assert_allclose(factors, [common] * 12 + [rare, rare, rarest, common])
+    assert repeat_factors(data, 0.0) is None
+    assert repeat_factors(boxed((0,), (0,)), 1.0) is None
+    data.ignore[14][:] = True
+    assert repeat_factors(data, 0.5)[14] == common  # type: ignore[index]
+
+
+def test_an_epoch_with_repeats_is_as_long_and_shows_each_as_often_as_its_factor(data: tuple[Decoded, Decoded]) -> None:
+    train, _ = data
+    rare = train.take(np.flatnonzero(train.labels == train.labels[0])[:2])
+    common = train.take(np.flatnonzero(train.labels == train.labels[-1]).repeat(20)[:50])
+    both = Decoded(
+        **{
+            name: np.concatenate([getattr(rare, name), getattr(common, name)])
+            for name in ("images", "labels", "sizes_px")
+        },
+        **{
+            name: [*getattr(rare, name), *getattr(common, name)] for name in ("boxes", "classes", "keypoints", "ignore")
+        },
+        keys=(*rare.keys, *common.keys),
+    )
+    batches = Batches(SPEC, ClassLearner(), both, Recipe(batch_size=8, repeat_threshold=1.0))
+    shown = 0
+    for epoch in range(40):
+        batches.start_epoch(epoch)
+        labels = np.concatenate([targets["label"] for _, targets in (batches[index] for index in range(len(batches)))])
+        assert len(labels) == 52
+        shown += int((labels == rare.labels[0]).sum())
+    factors = repeat_factors(both, 1.0)
+    assert factors is not None
+    assert shown / 40 == pytest.approx(52 * factors[:2].sum() / factors.sum(), abs=0.5)

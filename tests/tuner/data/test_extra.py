@@ -10,7 +10,7 @@ import pytest
 from tuner.data import Dataset, Sample, decode, with_extra
 from tuner.data.synthetic import generate
 from zoo._errors import BadData
-from zoo._specs import FACE_DETECTION, OBJECT_DETECTION, ImageSpec
+from zoo._specs import FACE_DETECTION, FACE_RECOGNITION, OBJECT_DETECTION, ImageSpec
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,28 @@ def test_other_classes_and_other_landmarks_are_refused(faces: Dataset) -> None:
     with pytest.raises(BadData, match="more labels bird, but more has cat, dog"):
         with_extra(plain(("cat", "dog"), 0), plain(("cat", "bird"), 0))
     with pytest.raises(BadData, match="annotates the landmarks"):
-        with_extra(plain(("face",), 0), faces)
+        with_extra(replace(faces, keypoints=("left", "right")), faces)
+
+
+def test_labels_may_be_called_otherwise(faces: Dataset) -> None:
+    both = with_extra(plain(("masked", "bare"), 0), faces, renamed={"face": "bare"})
+    assert both.labels == ("masked", "bare")
+    added = both.splits["train"][1:]
+    assert set().union(*(sample.classes.tolist() for sample in added)) == {1}
+    assert all(sample.keypoints_px.shape == (len(sample.boxes_px), 0, 2) for sample in added)
+    with pytest.raises(BadData, match="or say with 'rename' what theirs are called"):
+        with_extra(plain(("masked", "bare"), 0), faces, renamed={"fase": "bare"})
+
+
+def test_people_of_two_sets_are_different_people() -> None:
+    people = generate(FACE_RECOGNITION, 8, 4, seed=1)
+    others = replace(people, name="others")
+    both = with_extra(people, others, people=True)
+    assert both.labels == (*people.labels, *(f"others/{label}" for label in people.labels))
+    train = people.splits["train"]
+    added = both.splits["train"][len(train) :]
+    assert [sample.label for sample in added] == [sample.label + len(people.labels) for sample in train]
+    assert both.splits["val"] is people.splits["val"]
 
 
 def test_extra_data_are_opened_for_the_task_of_the_data() -> None:

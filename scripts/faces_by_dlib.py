@@ -1,0 +1,119 @@
+"""Cut the faces out of photos with landmarks, aligned, and ask dlib's recognizer for the vector of each.
+
+    python -m venv /tmp/dlib && /tmp/dlib/bin/pip install dlib-bin numpy pillow tqdm
+    /tmp/dlib/bin/python scripts/faces_by_dlib.py --photos photos/train.json --add people/teacher.npz \\
+        --network dlib_face_recognition_resnet_model_v1.dat -o more-faces
+
+Recognizers that follow a teacher (`--embedding-loss distill`) need no names, so any faces widen what they learn from:
+`zoo sweep sphereface_112 --data people --extra-data more-faces --teacher more-faces/teacher.npz`. It writes a folder
+for each face below `more-faces/train`, and `teacher.npz` with their vectors and those of `--add`.
+
+The photos are COCO JSON with five landmarks a face. The network's public weights are in the package
+`face_recognition_models` on PyPI, and at dlib.net/files. It imports nothing of this project but the template that faces
+are aligned to, so that dlib need not agree with TensorFlow.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
+
+CHIP_SIDE_PX = 150
+"""What dlib's network takes. Its own alignment shows more of the chin: fitted so that its answers for aligned faces
+agree best with those for faces aligned by dlib itself."""
+CHIP_SCALE, CHIP_DOWN_PX = 1.085, 15.5
+LEAST_INSIDE = 0.95
+"""The share of an aligned face that must lie inside the photo."""
+OVERSAMPLING = 2
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, metavar="FILE.json", help="COCO, beside its images/")
+    parser.add_argument("--network", type=Path, required=True, metavar="FILE.dat")
+    parser.add_argument("--add", type=Path, metavar="FILE.npz", help="vectors of other pictures, to be kept")
+    parser.add_argument("--least", type=float, default=48.0, metavar="PX", help="height of the smallest face taken")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+    arguments = parser.parse_args()
+    import dlib
+    from tqdm import tqdm
+
+    network = dlib.face_recognition_model_v1(str(arguments.network))
+    kept = arguments.out / "train"
+    kept.mkdir(parents=True)
+    names, vectors = [], []
+    for name, photo, landmarks in tqdm(faces(arguments.photos, arguments.least), unit="face"):
+        to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
+        if inside(photo, to_aligned) < LEAST_INSIDE:
+            continue
+        place = kept / name / "1.png"
+        place.parent.mkdir()
+        cut(photo, to_aligned, TEMPLATE_SIDE_PX).save(place)
+        chip = cut(photo, to_chip() @ whole(to_aligned), CHIP_SIDE_PX)
+        vectors.append(np.array(network.compute_face_descriptor(np.asarray(chip)), np.float16))
+        names.append(place.relative_to(kept).as_posix())
+    files, emb = np.array(names), np.stack(vectors)
+    if arguments.add:
+        with np.load(arguments.add) as other:
+            files, emb = np.concatenate([other["files"], files]), np.concatenate([other["emb"], emb])
+    np.savez_compressed(arguments.out / "teacher.npz", files=files, emb=emb)
+    print(f"{len(names):,} faces with their vectors, {len(files):,} vectors in all: {arguments.out}")
+
+
+def faces(coco: Path, least_px: float) -> list[tuple[str, Image.Image, np.ndarray]]:
+    """Return the name, photo and landmarks (5, 2) of each face at least so high that is not marked as doubtful."""
+    listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
+    files = {image["id"]: image["file_name"] for image in listed["images"]}
+    found = []
+    for face in listed["annotations"]:
+        if face.get("iscrowd") or face["bbox"][3] < least_px:
+            continue
+        marked = np.array(face["keypoints"], float).reshape(-1, 3)
+        if (marked[:, 2] > 0).all():
+            file = coco.parent / "images" / files[face["image_id"]]
+            found.append((f"{file.stem}-{face['id']}", Image.open(file), marked[:, :2]))
+    return found
+
+
+def whole(matrix: np.ndarray) -> np.ndarray:
+    """Complete a (2, 3) map of the plane to (3, 3), so that maps can be multiplied."""
+    return np.vstack([matrix, (0, 0, 1)])
+
+
+def to_chip() -> np.ndarray:
+    """Return the map (2, 3) from an aligned face to dlib's chip."""
+    scale = CHIP_SIDE_PX * CHIP_SCALE / TEMPLATE_SIDE_PX
+    centre, middle = TEMPLATE_SIDE_PX / 2, CHIP_SIDE_PX / 2
+    return np.array([[scale, 0, middle - scale * centre], [0, scale, middle - scale * (centre + CHIP_DOWN_PX)]])
+
+
+def cut(photo: Image.Image, to_cut: np.ndarray, side_px: int) -> Image.Image:
+    """Return the square picture of which `to_cut` (2, 3) tells where each place of the photo goes."""
+    finer = np.diag((OVERSAMPLING, OVERSAMPLING, 1)) @ whole(to_cut)
+    back = np.linalg.inv(finer)[:2].ravel()
+    large = photo.convert("RGB").transform(
+        (side_px * OVERSAMPLING,) * 2, Image.Transform.AFFINE, tuple(back), Image.Resampling.BICUBIC
+    )
+    return large.resize((side_px, side_px), Image.Resampling.BOX)
+
+
+def inside(photo: Image.Image, to_aligned: np.ndarray) -> float:
+    """Return the share, 0..1, of the aligned face that lies inside the photo."""
+    line = (np.arange(16) + 0.5) * TEMPLATE_SIDE_PX / 16
+    x, y = (np.linalg.inv(whole(to_aligned)) @ np.stack([*np.meshgrid(line, line), np.ones((16, 16))]).reshape(3, -1))[
+        :2
+    ]
+    return float(((x >= 0) & (x < photo.width) & (y >= 0) & (y < photo.height)).mean())
+
+
+if __name__ == "__main__":
+    main()
