@@ -117,7 +117,7 @@ def reproduce(record: Mapping[str, Any], name: str | None = None) -> str:
         "--recipe": RECIPE_FILE if recipe_lines(record) else None,
         "--augment": asked["augmentation"] if isinstance(asked["augmentation"], str) else None,
         "--embedding-loss": asked["embedding_loss"] if asked.get("teacher") else None,
-        "--teacher": asked.get("teacher"),
+        "--teacher": Path(asked["teacher"]).name if asked.get("teacher") else None,
         "--weights": _start(asked.get("weights")),
         "--as": None if name == asked["model"] else name,
     }

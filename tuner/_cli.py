@@ -90,7 +90,9 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         "--embedding-loss", metavar="NAME", help="cosface (default), arcface, or distill, which needs --teacher"
     )
     parser.add_argument(
-        "--teacher", metavar="FILE.npz", help="vectors to distill from: the arrays 'files' and 'emb', in DATA or here"
+        "--teacher",
+        metavar="FILE.npz",
+        help="vectors to distill from: the arrays 'files' and 'emb', in DATA, extra data or here",
     )
     parser.add_argument(
         "--recipe", metavar="RECIPE", help="take arguments that are not given from a .toml file, or a shipped one"

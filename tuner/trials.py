@@ -242,7 +242,7 @@ def _head(trial: Trial) -> dict[str, Any]:
 
 
 def _teacher_file(job: Job) -> Path:
-    """Return where the teacher's vectors lie: in the data's folder, else where the name says."""
+    """Return where the teacher's vectors lie: in the folder of the data or of extra data, else where the name says."""
     assert job.teacher is not None
-    beside = Path(local_copy(job.data)) / job.teacher
-    return beside if beside.is_file() else Path(job.teacher)
+    beside = [Path(local_copy(location)) / job.teacher for location in (job.data, *job.extra_data)]
+    return next((file for file in beside if file.is_file()), Path(job.teacher))

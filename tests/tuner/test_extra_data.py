@@ -101,6 +101,9 @@ def test_a_teacher_sees_the_faces_of_two_sets(tmp_path: Path) -> None:
     result = sweep("ghostfacenet_050_112", embedding_loss="distill", teacher=str(teacher), **asked)
     about = json.loads((result.folder / "run.json").read_text())["data"]
     assert about["extra"] == ["unknown"]
+    teacher.rename(tmp_path / "unknown" / "teacher.npz")
+    again = sweep("ghostfacenet_050_112", embedding_loss="distill", teacher="teacher.npz", **asked)
+    assert again.score == result.score
     assert about["train_pictures"] == 2 * 4  # of each set, two people in four are kept for measuring
 
     np.savez(teacher, files=np.array(files[:8]), emb=np.ones((8, 128), np.float16))
