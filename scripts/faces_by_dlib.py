@@ -51,7 +51,9 @@ def main() -> None:
     kept = arguments.out / "train"
     kept.mkdir(parents=True)
     names, vectors = [], []
-    for name, photo, landmarks in tqdm(faces(arguments.photos, arguments.least), unit="face"):
+    for name, file, landmarks in tqdm(faces(arguments.photos, arguments.least), unit="face"):
+        with Image.open(file) as opened:
+            photo = opened.convert("RGB")
         to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
         if inside(photo, to_aligned) < LEAST_INSIDE:
             continue
@@ -69,8 +71,8 @@ def main() -> None:
     print(f"{len(names):,} faces with their vectors, {len(files):,} vectors in all: {arguments.out}")
 
 
-def faces(coco: Path, least_px: float) -> list[tuple[str, Image.Image, np.ndarray]]:
-    """Return the name, photo and landmarks (5, 2) of each face at least so high that is not marked as doubtful."""
+def faces(coco: Path, least_px: float) -> list[tuple[str, Path, np.ndarray]]:
+    """Return the name, photo file and landmarks (5, 2) of each face at least so high that is not marked as doubtful."""
     listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
     files = {image["id"]: image["file_name"] for image in listed["images"]}
     found = []
@@ -80,7 +82,7 @@ def faces(coco: Path, least_px: float) -> list[tuple[str, Image.Image, np.ndarra
         marked = np.array(face["keypoints"], float).reshape(-1, 3)
         if (marked[:, 2] > 0).all():
             file = coco.parent / "images" / files[face["image_id"]]
-            found.append((f"{file.stem}-{face['id']}", Image.open(file), marked[:, :2]))
+            found.append((f"{file.stem}-{face['id']}", file, marked[:, :2]))
     return found
 
 
@@ -100,7 +102,7 @@ def cut(photo: Image.Image, to_cut: np.ndarray, side_px: int) -> Image.Image:
     """Return the square picture of which `to_cut` (2, 3) tells where each place of the photo goes."""
     finer = np.diag((OVERSAMPLING, OVERSAMPLING, 1)) @ whole(to_cut)
     back = np.linalg.inv(finer)[:2].ravel()
-    large = photo.convert("RGB").transform(
+    large = photo.transform(
         (side_px * OVERSAMPLING,) * 2, Image.Transform.AFFINE, tuple(back), Image.Resampling.BICUBIC
     )
     return large.resize((side_px, side_px), Image.Resampling.BOX)
