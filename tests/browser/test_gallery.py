@@ -268,6 +268,7 @@ def test_faces_are_enrolled_and_known_again(page: Page, address: str) -> None:
     expect(page.locator("#answer > ol > li")).to_contain_text(f"Face 1: {HOSTILE[:50]}")
     expect(page.locator("#answer")).to_contain_text("1.000")
     samples.last.click()
+    expect(page.locator("#answer")).not_to_contain_text("1.000")  # the new answer is there, and nothing moves any more
     expect(page.locator("#answer")).to_contain_text("found")
     page.get_by_role("button", name="Forget").first.click()
     expect(page.locator("#people li")).to_have_count(1)
