@@ -6,6 +6,7 @@ the same bits, so that Keras can be given exactly the weights that the page will
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ from zoo._errors import BadArtifact, unknown
 
 LEVELS: Mapping[str, int] = {"uint8": 255, "uint16": 65_535}
 """Largest number that an affine type stores: the number of steps in its range."""
-DIGITS: Mapping[str, int] = {"uint8": 4, "uint16": 7}
-"""Those of a scale and a minimum in the manifest: at most an eightieth of a step at the end of the range."""
+SCALE_DIGITS: Mapping[str, int] = {"uint8": 4, "uint16": 7}
+"""Those of a scale in the manifest: rounding it moves the end of the range by an eighth of a step at most."""
 SEARCH_SAMPLE = 8_192
 DRAWN_IN = tuple(index / 16 for index in range(17))
 """Shares of half the range that one end is moved by."""
@@ -68,7 +69,8 @@ def quantize(
     if not low < high:
         return Quantized(np.zeros(values.shape, precision), precision, 1.0, low if values.size else 0.0)
     steps = min(levels or LEVELS[precision], LEVELS[precision])
-    low, scale = _short(low, precision), _short((high - low) / steps, precision)
+    scale = float(f"{(high - low) / steps:.{SCALE_DIGITS[precision]}g}")
+    low = round(low, 1 - math.floor(math.log10(scale)))  # a twentieth of a step at most; shortens the manifest
     return Quantized(_nearest(values, low, scale, steps).astype(precision), precision, scale, low)
 
 
@@ -105,11 +107,6 @@ def best_limits(values: np.ndarray, importance: np.ndarray, levels: int) -> tupl
 def _nearest(values: np.ndarray, low: float, scale: float, levels: int) -> np.ndarray:
     """Return the whole numbers from 0 to `levels` that are worth most nearly `values`."""
     return np.clip(np.rint((values.astype(np.float64) - low) / scale), 0, levels)
-
-
-def _short(value: float, precision: str) -> float:
-    """Round to so many digits that a weight moves by less than its own rounding moves it: the manifest gets shorter."""
-    return float(f"{value:.{DIGITS[precision]}g}")
 
 
 def quantize_weights(weights: Mapping[str, np.ndarray], precision: str) -> dict[str, Quantized]:

@@ -18,11 +18,17 @@ TENSORS = arrays(np.float32, array_shapes(min_dims=1, max_dims=4, max_side=5), e
 def test_affine_error_is_at_most_half_a_step(values: np.ndarray, precision: str) -> None:
     quantized = quantize(values, precision)
     error = np.abs(quantized.dequantized().astype(np.float64) - values)
-    step = float(np.ptp(values)) / LEVELS[precision]
-    rounding = 1e-5 * max(1.0, float(np.abs(values).max()))  # minimum and scale keep seven digits, results are float32
-    assert error.max() <= step / 2 + rounding
+    step = (float(values.max()) - float(values.min())) / LEVELS[precision]
+    rounding = 1e-7 * float(np.abs(values).max())  # results are float32
+    assert error.max() <= 1.001 * step / 2 + rounding  # the scale keeps four digits
     assert quantized.stored.dtype == precision
     assert quantized.stored.shape == values.shape
+
+
+def test_a_narrow_range_far_from_zero_keeps_its_steps() -> None:
+    values = np.linspace(99.9612345, 99.9712345, 400, dtype=np.float32)
+    error = np.abs(quantize(values, "uint8").dequantized().astype(np.float64) - values)
+    assert error.max() <= 1.001 * 0.01 / 255 / 2 + 1e-5
 
 
 @given(TENSORS)
