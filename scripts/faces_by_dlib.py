@@ -9,8 +9,8 @@ Recognizers that follow a teacher (`--embedding-loss distill`) need no names, so
 for each face below `more-faces/train`, and `teacher.npz` with their vectors and those of `--add`.
 
 The photos are COCO JSON with five landmarks a face. The network's public weights are in the package
-`face_recognition_models` on PyPI, and at dlib.net/files. It imports nothing of this project but the template that faces
-are aligned to, so that dlib need not agree with TensorFlow.
+`face_recognition_models` on PyPI, and at dlib.net/files. It imports no framework, so that dlib need not agree with
+TensorFlow.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,16 @@ import numpy as np
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tuner.data.teacher import read_teacher
+from zoo._errors import ZooError
+from zoo._specs import FACE_KEYPOINTS
 from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
 
 CHIP_SIDE_PX = 150
-"""What dlib's network takes. Its own alignment shows more of the chin: fitted so that its answers for aligned faces
-agree best with those for faces aligned by dlib itself."""
+"""What dlib's network takes, which sees more of the chin than an aligned face shows."""
 CHIP_SCALE, CHIP_DOWN_PX = 1.085, 15.5
+"""Fitted on 24 aligned faces whose vectors were known: with these, the network's answers agreed with them best."""
+VECTOR_SIZE = 128
 LEAST_INSIDE = 0.95
 """The share of an aligned face that must lie inside the photo."""
 OVERSAMPLING = 2
@@ -44,45 +49,74 @@ def main() -> None:
     parser.add_argument("--least", type=float, default=48.0, metavar="PX", help="height of the smallest face taken")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
+    try:
+        run(arguments)
+    except (ZooError, OSError) as error:
+        sys.exit(f"faces_by_dlib: {error}")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Do what was asked for; a folder of that name appears when it is whole. Raises: ZooError or OSError if not."""
+    if arguments.out.exists():
+        raise ZooError(f"{arguments.out} exists already. Name another folder, or remove it.")
+    if not arguments.network.is_file():
+        raise ZooError(f"There is no file {arguments.network} with dlib's network. 'face_recognition_models' has it.")
+    kept = read_teacher(arguments.add) if arguments.add else {}
+    if any(len(vector) != VECTOR_SIZE for vector in kept.values()):
+        raise ZooError(f"{arguments.add} holds vectors of other sizes than dlib's {VECTOR_SIZE}. Leave --add out.")
+    found = faces(arguments.photos, arguments.least)
     import dlib
     from tqdm import tqdm
 
-    network = dlib.face_recognition_model_v1(str(arguments.network))
-    kept = arguments.out / "train"
-    kept.mkdir(parents=True)
-    names, vectors = [], []
-    for name, file, landmarks in tqdm(faces(arguments.photos, arguments.least), unit="face"):
-        with Image.open(file) as opened:
-            photo = opened.convert("RGB")
-        to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
-        if inside(photo, to_aligned) < LEAST_INSIDE:
-            continue
-        place = kept / name / "1.png"
-        place.parent.mkdir()
-        cut(photo, to_aligned, TEMPLATE_SIDE_PX).save(place)
-        chip = cut(photo, to_chip() @ whole(to_aligned), CHIP_SIDE_PX)
-        vectors.append(np.array(network.compute_face_descriptor(np.asarray(chip)), np.float16))
-        names.append(place.relative_to(kept).as_posix())
-    files, emb = np.array(names), np.stack(vectors)
-    if arguments.add:
-        with np.load(arguments.add) as other:
-            files, emb = np.concatenate([other["files"], files]), np.concatenate([other["emb"], emb])
-    np.savez_compressed(arguments.out / "teacher.npz", files=files, emb=emb)
-    print(f"{len(names):,} faces with their vectors, {len(files):,} vectors in all: {arguments.out}")
+    try:
+        network = dlib.face_recognition_model_v1(str(arguments.network))
+    except RuntimeError as error:
+        raise ZooError(f"{arguments.network} is not dlib's network. 'face_recognition_models' has it.") from error
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=arguments.out.parent, prefix=f".{arguments.out.name}-") as scratch:
+        folder = Path(scratch) / arguments.out.name
+        vectors: dict[str, np.ndarray] = {}
+        for name, file, landmarks in tqdm(found, unit="face"):
+            with Image.open(file) as opened:
+                photo = opened.convert("RGB")
+            to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
+            if inside(photo, to_aligned) < LEAST_INSIDE:
+                continue
+            place = folder / "train" / name / "1.png"
+            place.parent.mkdir(parents=True)
+            cut(photo, to_aligned, TEMPLATE_SIDE_PX).save(place)
+            chip = cut(photo, to_chip() @ whole(to_aligned), CHIP_SIDE_PX)
+            vectors[f"{name}/1.png"] = np.array(network.compute_face_descriptor(np.asarray(chip)), np.float16)
+        if not vectors:
+            raise ZooError(f"No face of {arguments.photos} lies wholly inside its photo. Name other photos.")
+        every = {**kept, **vectors}
+        np.savez_compressed(folder / "teacher.npz", files=np.array(list(every)), emb=np.stack(list(every.values())))
+        folder.rename(arguments.out)
+    print(f"{len(vectors):,} faces with their vectors, {len(every):,} vectors in all: {arguments.out}")
 
 
 def faces(coco: Path, least_px: float) -> list[tuple[str, Path, np.ndarray]]:
-    """Return the name, photo file and landmarks (5, 2) of each face at least so high that is not marked as doubtful."""
-    listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
-    files = {image["id"]: image["file_name"] for image in listed["images"]}
+    """Return the name, photo file and landmarks (5, 2) of each face at least so high that is not marked as doubtful.
+
+    Raises: ZooError for a file that cannot be read, and when there is none.
+    """
+    if not coco.is_file():
+        raise ZooError(f"There is no file {coco} with photos and their faces. Name one in COCO JSON.")
     found = []
-    for face in listed["annotations"]:
-        if face.get("iscrowd") or face["bbox"][3] < least_px:
-            continue
-        marked = np.array(face["keypoints"], float).reshape(-1, 3)
-        if (marked[:, 2] > 0).all():
-            file = coco.parent / "images" / files[face["image_id"]]
-            found.append((f"{file.stem}-{face['id']}", file, marked[:, :2]))
+    try:
+        listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
+        files = {image["id"]: image["file_name"] for image in listed["images"]}
+        for face in listed["annotations"]:
+            if face.get("iscrowd") or face["bbox"][3] < least_px:
+                continue
+            marked = np.array(face["keypoints"], float).reshape(len(FACE_KEYPOINTS), 3)
+            if (marked[:, 2] > 0).all():
+                file = coco.parent / "images" / files[face["image_id"]]
+                found.append((f"{file.stem}-{face['id']}", file, marked[:, :2]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ZooError(f"{coco} is no COCO JSON of faces with five landmarks each ({error!r}). Name one.") from error
+    if not found:
+        raise ZooError(f"No face in {coco} is {least_px:g} pixels high and has its landmarks. Lower --least.")
     return found
 
 

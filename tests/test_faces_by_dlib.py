@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from zoo._errors import ZooError
 from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
 
 ROOT = Path(__file__).parent.parent
@@ -79,7 +82,30 @@ def test_doubtful_small_and_unmarked_faces_are_not_taken(script: dict[str, Any],
     (tmp_path / "faces.json").write_text(
         json.dumps({"images": [{"id": 1, "file_name": "photo.png"}], "annotations": annotations})
     )
+    with pytest.raises(ZooError, match=r"No face in .* is 61 pixels high"):
+        script["faces"](tmp_path / "faces.json", 61.0)
     ((name, file, landmarks),) = script["faces"](tmp_path / "faces.json", 48.0)
     assert name == "photo-1"
     assert file == tmp_path / "images" / "photo.png"
     np.testing.assert_array_equal(landmarks, TEMPLATE_PX)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [("{", "is no COCO JSON of faces with five landmarks"), (None, "There is no file")]
+)
+def test_a_file_that_cannot_be_is_a_sentence(
+    content: str | None, message: str, script: dict[str, Any], tmp_path: Path
+) -> None:
+    if content is not None:
+        (tmp_path / "faces.json").write_text(content)
+    with pytest.raises(ZooError, match=message):
+        script["faces"](tmp_path / "faces.json", 48.0)
+
+
+def test_a_folder_that_exists_is_left_as_it_is(tmp_path: Path) -> None:
+    words = ["--photos", "faces.json", "--network", "none.dat", "-o", str(tmp_path)]
+    asked = [sys.executable, str(ROOT / "scripts" / "faces_by_dlib.py"), *words]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert answer.returncode == 1
+    assert answer.stderr == f"faces_by_dlib: {tmp_path} exists already. Name another folder, or remove it.\n"
+    assert list(tmp_path.iterdir()) == []
