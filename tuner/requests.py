@@ -29,10 +29,9 @@ class Request:
     hyperparameters are trained with for `finish_epochs`, where these are not 0.
 
     `extra_data` are further data sets, whose training pictures are added, their labels under the names that `rename`
-    gives them. `weights`, a run, a `.keras` file or a
-    published model, is what to start from instead of random weights. `embedding_loss` and `teacher`, an `.npz` that may
-    lie in the data's folder, are for face recognition. `loss` is the name of a loss of one's own, which a file cannot
-    hold.
+    gives them. `weights`, a run, a `.keras` file or a published model, is what to start from instead of random weights.
+    `embedding_loss` and `teacher`, an `.npz` that may lie in the folder of the data or of extra data, are for face
+    recognition. `loss` is the name of a loss of one's own, which a file cannot hold.
     """
 
     model: str

@@ -64,14 +64,13 @@ def sweep(
     Arguments left out take the values of `tuner.defaults`, of generated data and of seed 0. `limit` keeps that many
     training pictures, and a quarter as many to choose by. `extra_data` are further data sets with the same labels:
     their training pictures are added, and nothing is measured on them; `rename` maps labels of theirs to those of the
-    data that mean the same. `format` is that of a data folder that holds
-    more than one; with `strict`, whatever would be left out of the data is an error. `augmentation` says how training
-    pictures are changed, by a name of `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` ->
-    scalar takes the place of the task's loss; both arguments map names to tensors. `overfit` begins with the
-    pre-flight of `tuner.overfit`. After the search, `finish_epochs` trains once more, and longer, with the winner's
-    hyperparameters. `weights`, a run, a `.keras` file or a published model, is where every trial starts instead of
-    random weights. `embedding_loss` is one of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an
-    `.npz` with the arrays `files` and `emb`.
+    data that mean the same. `format` is that of a data folder that holds more than one; with `strict`, whatever would
+    be left out of the data is an error. `augmentation` says how training pictures are changed, by a name of
+    `tuner.augment.AUGMENTATIONS` or by its settings. `loss(targets, outputs)` -> scalar takes the place of the task's
+    loss; both arguments map names to tensors. `overfit` begins with the pre-flight of `tuner.overfit`. After the
+    search, `finish_epochs` trains once more, and longer, with the winner's hyperparameters. `weights`, a run, a
+    `.keras` file or a published model, is where every trial starts instead of random weights. `embedding_loss` is one
+    of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the arrays `files` and `emb`.
 
     `recipe` is a file with any of these arguments (`tuner.recipe_files`), or the name of one that is shipped; an
     argument given here comes before that of the recipe.

@@ -19,6 +19,7 @@ import zoo
 from tuner.augment import Augmentation, as_augmentation, augment
 from tuner.checkpoints import CHECKPOINT_FILE, read_checkpoint, write_checkpoint
 from tuner.data import Dataset, Decoded, cache_folder, decode, open_dataset, with_extra
+from tuner.data._annotations import listing
 from tuner.data._findings import refuse_faults
 from tuner.data.teacher import read_teacher
 from tuner.fetch import local_copy
@@ -118,9 +119,15 @@ class Bench:
     def _open(self) -> Dataset:
         job = self.job
         dataset = self._open_one(job.data, job.format)
+        unused = set(job.rename)
         for location in job.extra_data:
             extra = self._open_one(location)
+            unused -= set(extra.labels)
             dataset = with_extra(dataset, extra, people=self.spec.task == FACE_RECOGNITION, renamed=job.rename)
+        if unused:
+            raise BadData(
+                f"No extra data have the label {listing(sorted(unused))}, so it cannot be renamed. Write it as they do."
+            )
         if job.digest is not None and job.digest != dataset.digest:
             raise BadData(
                 f"The pictures or labels of {job.data} are not those that this sweep began with. Bring them back, or "

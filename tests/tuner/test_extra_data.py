@@ -56,6 +56,15 @@ def test_labels_of_extra_data_are_renamed(folders: tuple[Path, Path], tmp_path: 
     assert "--rename thing=ball" in reproduce(about)
 
 
+def test_a_label_that_no_extra_data_have_is_a_sentence(
+    folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mine, theirs = folders
+    words = ["sweep", "picodet_xs_192", "--data", str(mine), "--extra-data", str(theirs), "--rename", "thin=thing"]
+    assert main([*words, "--out", str(tmp_path)]) == EXIT_MISTAKE
+    assert "No extra data have the label thin, so it cannot be renamed" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
