@@ -262,6 +262,12 @@ def _add_precision_option(parser: argparse.ArgumentParser) -> None:
         metavar="POINTS",
         help="what auto and --smallest may take from the metric, of 100 (default %(default)s)",
     )
+    parser.add_argument(
+        "--max-bytes",
+        type=int,
+        metavar="BYTES",
+        help="what model.json and weights.bin may weigh together (default: the architecture's budget)",
+    )
 
 
 def _precision_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -269,4 +275,5 @@ def _precision_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
         "precision": arguments.precision,
         "smallest": arguments.smallest,
         "tolerance": arguments.tolerance / 100,
+        "max_bytes": arguments.max_bytes,
     }

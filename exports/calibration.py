@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from exports.evaluate import Findings, Labelled, Measurement, run_over, score
+from exports.graph_model import write_graph_model
 from exports.load import Loaded
-from exports.quantize import LEVELS, Quantized, best_limits, quantize
+from exports.quantize import FEW_VALUES, LEVELS, Quantized, best_limits, quantize
 from exports.sensitivity import calibration_pictures, output_error, sensitivities
+from exports.weights import TOPOLOGY_FILE
 from tuner.progress import Progress
 from tuner.training import predict
 from zoo._budget import footprint
@@ -47,9 +51,14 @@ class Calibration:
         return float((self.importance[path] * np.square(error)).sum())
 
     def quantized(self, path: str, levels: int, *, is_searched: bool) -> Quantized:
-        """Round one tensor to so many levels in the narrowest type for them, over its own or the best range."""
+        """Round one tensor to so many levels in the narrowest type for them, over its own or the best range.
+
+        One of `FEW_VALUES` or fewer stays as it is.
+        """
         precision = "uint8" if levels <= LEVELS["uint8"] else "uint16"
         values, importance = self.values[path], self.importance[path]
+        if values.size <= FEW_VALUES:
+            return quantize(values, "float32")
         limits = best_limits(values, importance, levels) if is_searched else None
         return quantize(values, precision, levels=levels, limits=limits)
 
@@ -108,5 +117,25 @@ def calibrate(judge: Judge, before: float, tolerance: float = TOLERANCE) -> Cali
     values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
     with Progress("weighing the weights", unit="pass") as progress:
         importance = sensitivities(network, judge.pictures, spec.inputs, progress=progress.update_to)
-    max_bytes = spec.max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
+    max_bytes = weight_budget(network, values, spec.max_bytes)
     return Calibration(values, importance, judge.error, judge.metric, before, max_bytes, tolerance)
+
+
+def weight_budget(network: keras.Model, values: Mapping[str, np.ndarray], max_bytes: int) -> int:
+    """Return what of `max_bytes` is left for the weights, beside the topology.
+
+    Its bytes are predicted where any precision fits, else counted: the network, with `values`, is written once.
+    """
+    left = max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
+    exact = {path: quantize(value, "float32") for path, value in values.items()}
+    if size_of(exact) <= left:
+        return left
+    rounded = {
+        path: quantize(value, "uint8" if value.size > FEW_VALUES else "float32") for path, value in values.items()
+    }
+    with tempfile.TemporaryDirectory() as scratch, Progress("counting the topology's bytes", unit="file"):
+        write_graph_model(network, rounded, Path(scratch))
+        topology_bytes = (Path(scratch) / TOPOLOGY_FILE).stat().st_size
+    for variable in network.variables:
+        variable.assign(values[variable.path])
+    return max_bytes - topology_bytes

@@ -26,6 +26,8 @@ SHARES = (0.12, 0.25, 0.5, 1.0)
 MEAN_BITS = (4.5, 4.75, 5.0, 5.25, 5.5, 5.75, 6.0, 6.5)
 """Tried in this order; below, few networks keep anything, and above, nothing is gained over `choose_auto`."""
 FEWEST_LEVELS = 7
+UPGRADE_ENTRY_BYTES = 8
+"""By so much an upgrade lengthens a tensor's entry in the manifest: another name and more digits."""
 
 
 def choose_auto(calibration: Calibration) -> Weights:
@@ -95,9 +97,10 @@ def _upgrades(calibration: Calibration, plain: Weights, spare_bytes: int) -> Wei
         if tensor.stored.size
     }
     for path in sorted(saved, key=lambda path: -saved[path]):
-        if plain[path].stored.nbytes <= spare_bytes and saved[path] > 0:
+        cost = plain[path].stored.nbytes + UPGRADE_ENTRY_BYTES
+        if cost <= spare_bytes and saved[path] > 0:
             upgraded[path] = calibration.quantized(path, LEVELS["uint16"], is_searched=False)
-            spare_bytes -= plain[path].stored.nbytes
+            spare_bytes -= cost
     return upgraded
 
 

@@ -88,6 +88,7 @@ def publish(
     precision: str = DEFAULT_PRECISION,
     smallest: bool = False,
     tolerance: float = TOLERANCE,
+    max_bytes: int | None = None,
     data: str | None = None,
     note: str = "",
     runtime: str | None = None,
@@ -95,7 +96,8 @@ def publish(
     """Publish the winner of a run into a store, a folder or a URL, as `name` or else as its architecture's.
 
     With `precision` "auto" each tensor gets the fewest bytes that keep the metric within `tolerance`, a share, and with
-    `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. The metric is
+    `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. `max_bytes`
+    lowers what page and weights may weigh below the architecture's budget. The metric is
     measured on the run's validation pictures; `data` names their place where it has moved since. `note`, Markdown,
     tells in the card where the pictures and labels come from. `runtime` is where TF.js replays the artifact before it
     becomes visible: "node", "browser", or "none"; left out, Node where it is installed.
@@ -103,11 +105,12 @@ def publish(
     Raises ZooError when the run is not finished, the files outgrow the model's budget, the metric cannot be kept, or
     Keras or TF.js do not come to the same answers; the store is then as it was.
     """
-    check_choice(precision, smallest, tolerance)
+    check_choice(precision, smallest, tolerance, max_bytes)
     replay = chosen_runtime(runtime)
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
     source = load_target(run)
+    source = replace(source, spec=_within(source.spec, max_bytes))
     name = name or source.spec.name
     check_published_name(name, source.spec.name)
     labelled = open_labelled(source, data, format=source.trained_format)
@@ -174,7 +177,12 @@ def publish(
     return Published(place, manifest, before, after, verification)
 
 
-def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tolerance: float = TOLERANCE) -> None:
+def check_choice(
+    precision: str = DEFAULT_PRECISION,
+    smallest: bool = False,
+    tolerance: float = TOLERANCE,
+    max_bytes: int | None = None,
+) -> None:
     """Raise ZooError before any work for a choice that contradicts itself."""
     known = (DEFAULT_PRECISION, *PRECISION_BYTES)
     if precision not in known:
@@ -183,6 +191,8 @@ def check_choice(precision: str = DEFAULT_PRECISION, smallest: bool = False, tol
         raise ZooError(f"--smallest chooses the precision of each tensor itself. Leave out --precision {precision}.")
     if not 0 <= tolerance < 1:
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
+    if max_bytes is not None and max_bytes <= 0:
+        raise ZooError(f"What an artifact may weigh is above 0 bytes, got {max_bytes:,}. 70000 is 70 kB.")
 
 
 def check_published_name(name: str, architecture: str) -> None:
@@ -193,6 +203,18 @@ def check_published_name(name: str, architecture: str) -> None:
             f"'{name}' is another architecture than the '{architecture}' to be published. Choose a name that tells "
             f"what it finds, such as 'helmets'."
         )
+
+
+def _within(spec: ModelSpec, max_bytes: int | None) -> ModelSpec:
+    """Return the spec with that budget. Raises: ZooError where it is above the spec's own."""
+    if max_bytes is None:
+        return spec
+    if max_bytes > spec.max_bytes:
+        raise ZooError(
+            f"'{spec.name}' has a budget of {spec.max_bytes:,} bytes, which cannot be raised to {max_bytes:,}. Name "
+            f"fewer, or an architecture with a larger one."
+        )
+    return replace(spec, max_bytes=max_bytes)
 
 
 def _with_threshold(spec: ModelSpec, exact: Findings) -> ModelSpec:

@@ -19,6 +19,8 @@ LEVELS: Mapping[str, int] = {"uint8": 255, "uint16": 65_535}
 """Largest number that an affine type stores: the number of steps in its range."""
 SCALE_DIGITS: Mapping[str, int] = {"uint8": 4, "uint16": 7}
 """Those of a scale in the manifest: rounding it moves the end of the range by an eighth of a step at most."""
+FEW_VALUES = 20
+"""So many take fewer bytes in float32 than in uint8, whose entry in the manifest tells scale and minimum."""
 SEARCH_SAMPLE = 8_192
 DRAWN_IN = tuple(index / 16 for index in range(17))
 """Shares of half the range that one end is moved by."""

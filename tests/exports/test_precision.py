@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import zoo
-from exports.calibration import Calibration, Weights, size_of
+from exports.calibration import Calibration, Weights, size_of, weight_budget
+from exports.graph_model import write_graph_model
 from exports.network import export_network
-from exports.precision import SPARE_SHARES, choose_auto, choose_smallest
+from exports.precision import SPARE_SHARES, UPGRADE_ENTRY_BYTES, choose_auto, choose_smallest
 from exports.publish import publish
-from exports.quantize import LEVELS, best_limits, own_range, quantize
+from exports.quantize import FEW_VALUES, LEVELS, best_limits, own_range, quantize
 from exports.sensitivity import output_error, sensitivities
 from tuner.training import predict
 
@@ -73,7 +74,9 @@ def test_the_best_range_is_never_worse_than_the_own_one(
         return float((importance * np.square(rounded.astype(np.float64) - values)).sum())
 
     own, best = damage(own_range(values)), damage(best_limits(values, importance, levels))
-    assert best <= own * (1 + 1e-3) + 1e-6  # limits are kept to seven digits
+    step = float(np.ptp(values)) / levels
+    rounded_limits = step / 10 * np.sqrt(importance.sum())  # both minima are kept to a twentieth of a step
+    assert np.sqrt(best) <= np.sqrt(own) * (1 + 1e-3) + rounded_limits + 1e-3
 
 
 def test_an_outlier_that_does_not_matter_is_clipped() -> None:
@@ -99,15 +102,44 @@ def test_bytes_go_where_they_save_most_damage() -> None:
     assert size_of(chosen) <= (1 + max(SPARE_SHARES)) * 10_550
 
 
+def test_few_values_stay_exact() -> None:
+    sizes = {"few": (FEW_VALUES, 1.0), "many": (FEW_VALUES + 1, 0.0)}
+    for chosen in (choose_auto(made_up(sizes)), choose_smallest(made_up(sizes))):
+        assert chosen["few"].precision == "float32"
+        assert chosen["many"].precision == "uint8"
+
+
+def test_an_upgrade_pays_for_its_longer_entry() -> None:
+    sizes = {"only": (100, 100.0), "large": (10_000, 0.0)}
+    plain = 10_100
+    assert choose_auto(made_up(sizes, max_bytes=plain + 100))["only"].precision == "uint8"
+    assert choose_auto(made_up(sizes, max_bytes=plain + 100 + UPGRADE_ENTRY_BYTES))["only"].precision == "uint16"
+
+
+def test_a_tight_budget_is_reckoned_with_the_written_topology(tmp_path: Path) -> None:
+    network = export_network(zoo.build("yunet_a_160"))
+    values = {variable.path: keras.ops.convert_to_numpy(variable) for variable in network.variables}
+    exact = size_of({path: quantize(value, "float32") for path, value in values.items()})
+    assert weight_budget(network, values, 2_000_000) > exact
+    tight = weight_budget(network, values, 40_000)
+    assert tight < exact
+    for variable in network.variables:
+        assert np.array_equal(values[variable.path], keras.ops.convert_to_numpy(variable))
+    rounded = choose_auto(Calibration(values, values, lambda _: 0.0, lambda _: 0.9, 0.9, tight))
+    write_graph_model(network, rounded, tmp_path)
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 40_000
+    assert abs(40_000 - tight - (tmp_path / "model.json").stat().st_size) < 100
+
+
 def test_more_is_spent_only_until_the_metric_is_kept() -> None:
     sizes = {f"layer{index}": (100, 2.0**index) for index in range(20)}
 
     def metric(weights: Weights) -> float:
-        return 0.9 if weights["layer15"].precision == "uint16" else 0.5
+        return 0.9 if weights["layer16"].precision == "uint16" else 0.5
 
     chosen = choose_auto(made_up(sizes, metric))
-    assert sum(tensor.precision == "uint16" for tensor in chosen.values()) == 5  # a quarter of the bytes
-    assert chosen["layer15"].precision == "uint16"
+    assert sum(tensor.precision == "uint16" for tensor in chosen.values()) == 4  # a quarter of the bytes, with entries
+    assert chosen["layer16"].precision == "uint16"
 
 
 def test_float32_is_the_last_resort() -> None:
@@ -145,6 +177,8 @@ def test_the_smallest_falls_back_on_auto() -> None:
         ({"precision": "int8"}, "Did you mean 'uint8'"),
         ({"precision": "float16", "smallest": True}, "Leave out --precision float16"),
         ({"tolerance": 3.0}, "a share of the metric"),
+        ({"max_bytes": 0}, "above 0 bytes, got 0"),
+        ({"max_bytes": 3_000_000}, "cannot be raised to 3,000,000"),
     ],
 )
 def test_a_choice_that_contradicts_itself_is_a_sentence(
