@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,6 @@ from exports.graph_model import write_graph_model
 from exports.load import Loaded
 from exports.quantize import FEW_VALUES, LEVELS, Quantized, best_limits, quantize
 from exports.sensitivity import calibration_pictures, output_error, sensitivities
-from exports.weights import TOPOLOGY_FILE
 from tuner.progress import Progress
 from tuner.training import predict
 from zoo._budget import footprint
@@ -34,7 +34,7 @@ class Calibration:
 
     `values` are the float32 weights by path and `importance` how much each matters, of the same shapes. `error`
     measures the output error of a choice, `metric` its metric; `before` is the metric in float32, `tolerance` what may
-    be lost of it, and `max_bytes` what the weights may weigh.
+    be lost of it, and `max_bytes` what the weights may weigh, as `travelling_size` counts.
     """
 
     values: Mapping[str, np.ndarray]
@@ -69,6 +69,13 @@ class Calibration:
 def size_of(weights: Mapping[str, Quantized]) -> int:
     """Return the bytes that the stored weights have."""
     return sum(tensor.stored.nbytes for tensor in weights.values())
+
+
+def travelling_size(tensor: Quantized) -> int:
+    """Return the bytes of a tensor together with those of the manifest that tell its precision."""
+    entry = tensor.tfjs_entry()
+    told = {"dtype": tensor.precision, **({"quantization": entry} if entry else {})}
+    return tensor.stored.nbytes + len(json.dumps(told, separators=(",", ":")))
 
 
 class Judge:
@@ -122,20 +129,19 @@ def calibrate(judge: Judge, before: float, tolerance: float = TOLERANCE) -> Cali
 
 
 def weight_budget(network: keras.Model, values: Mapping[str, np.ndarray], max_bytes: int) -> int:
-    """Return what of `max_bytes` is left for the weights, beside the topology.
+    """Return what of `max_bytes` is left for the weights and what tells their precision, beside the topology.
 
     Its bytes are predicted where any precision fits, else counted: the network, with `values`, is written once.
     """
     left = max_bytes - int(TOPOLOGY_RESERVE * footprint(network).topology_bytes)
-    exact = {path: quantize(value, "float32") for path, value in values.items()}
-    if size_of(exact) <= left:
+    if sum(travelling_size(quantize(value, "float32")) for value in values.values()) <= left:
         return left
     rounded = {
         path: quantize(value, "uint8" if value.size > FEW_VALUES else "float32") for path, value in values.items()
     }
     with tempfile.TemporaryDirectory() as scratch, Progress("counting the topology's bytes", unit="file"):
         write_graph_model(network, rounded, Path(scratch))
-        topology_bytes = (Path(scratch) / TOPOLOGY_FILE).stat().st_size
+        written = sum(file.stat().st_size for file in Path(scratch).iterdir())
     for variable in network.variables:
         variable.assign(values[variable.path])
-    return max_bytes - topology_bytes
+    return max_bytes - (written - sum(travelling_size(tensor) for tensor in rounded.values()))

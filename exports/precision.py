@@ -15,7 +15,7 @@ from typing import Any
 
 import keras
 
-from exports.calibration import Calibration, Weights, size_of
+from exports.calibration import Calibration, Weights, size_of, travelling_size
 from exports.quantize import LEVELS, Quantized, quantize
 from zoo._errors import ZooError
 
@@ -26,8 +26,6 @@ SHARES = (0.12, 0.25, 0.5, 1.0)
 MEAN_BITS = (4.5, 4.75, 5.0, 5.25, 5.5, 5.75, 6.0, 6.5)
 """Tried in this order; below, few networks keep anything, and above, nothing is gained over `choose_auto`."""
 FEWEST_LEVELS = 7
-UPGRADE_ENTRY_BYTES = 8
-"""By so much an upgrade lengthens a tensor's entry in the manifest: another name and more digits."""
 
 
 def choose_auto(calibration: Calibration) -> Weights:
@@ -40,7 +38,7 @@ def choose_auto(calibration: Calibration) -> Weights:
         {path: calibration.quantized(path, LEVELS["uint8"], is_searched=wanted) for path in calibration.values}
         for wanted in (False, True)
     )
-    spare = calibration.max_bytes - size_of(own)
+    spare = calibration.max_bytes - max(_travelling(own), _travelling(searched))
 
     def choices(shares: Sequence[float]) -> list[Weights]:
         upgrades = [_upgrades(calibration, own, min(int(share * size_of(own)), spare)) for share in shares]
@@ -62,7 +60,7 @@ def choose_auto(calibration: Calibration) -> Weights:
         if share * size_of(own) >= spare:
             break
     exact = {path: quantize(values, "float32") for path, values in calibration.values.items()}
-    if size_of(exact) <= calibration.max_bytes and calibration.keeps_the_metric(exact):
+    if _travelling(exact) <= calibration.max_bytes and calibration.keeps_the_metric(exact):
         return exact
     raise ZooError(
         f"No precision keeps the metric of {calibration.before:.4f} within {100 * calibration.tolerance:g} points in "
@@ -83,9 +81,13 @@ def choose_smallest(calibration: Calibration) -> Weights:
     }
     for bits in MEAN_BITS:
         choice = _with_mean_bits(calibration, need, bits)
-        if size_of(choice) <= calibration.max_bytes and calibration.keeps_the_metric(choice):
+        if _travelling(choice) <= calibration.max_bytes and calibration.keeps_the_metric(choice):
             return choice
     return choose_auto(calibration)
+
+
+def _travelling(weights: Weights) -> int:
+    return sum(travelling_size(tensor) for tensor in weights.values())
 
 
 def _upgrades(calibration: Calibration, plain: Weights, spare_bytes: int) -> Weights:
@@ -97,9 +99,10 @@ def _upgrades(calibration: Calibration, plain: Weights, spare_bytes: int) -> Wei
         if tensor.stored.size
     }
     for path in sorted(saved, key=lambda path: -saved[path]):
-        cost = plain[path].stored.nbytes + UPGRADE_ENTRY_BYTES
+        finer = calibration.quantized(path, LEVELS["uint16"], is_searched=False)
+        cost = travelling_size(finer) - travelling_size(plain[path])
         if cost <= spare_bytes and saved[path] > 0:
-            upgraded[path] = calibration.quantized(path, LEVELS["uint16"], is_searched=False)
+            upgraded[path] = finer
             spare_bytes -= cost
     return upgraded
 
