@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo._lazy import keras
 from zoo._registry import register_model
-from zoo._specs import OBJECT_DETECTION, GridHead, ImageSpec, ModelSpec
+from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, OBJECT_DETECTION, GridHead, ImageSpec, ModelSpec
 from zoo.blocks import conv_block, scaled, separable_block, squeeze_excite
 from zoo.heads import grid_outputs, pointwise_branch
 
@@ -34,8 +34,19 @@ TAPS = (5, 8, 10)
 STRIDES = (8, 16, 32, 64)
 
 
-def picodet(spec: ModelSpec, *, width: float, neck: int, activation: str, num_classes: int) -> Any:
-    """Build backbone, two-way pyramid and heads. `width` scales the backbone, `neck` is the pyramid's filters."""
+def picodet(
+    spec: ModelSpec,
+    *,
+    width: float,
+    neck: int,
+    activation: str,
+    num_classes: int,
+    levels: int = len(STRIDES),
+) -> Any:
+    """Build backbone, two-way pyramid and heads. `width` scales the backbone, `neck` is the pyramid's filters.
+
+    The pyramid has `levels` levels, the first of `STRIDES`: 3 or 4.
+    """
 
     def mix(x: Any, name: str, strides: int = 1) -> Any:
         return separable_block(x, neck, 5, strides, activation=activation, name=name)
@@ -60,10 +71,11 @@ def picodet(spec: ModelSpec, *, width: float, neck: int, activation: str, num_cl
     fine = mix(keras.layers.Add(name="down8_add")([fine, doubled(middle, "down8")]), "down8")
     middle = mix(keras.layers.Add(name="up16_add")([middle, mix(fine, "up16_step", 2)]), "up16")
     coarse = mix(keras.layers.Add(name="up32_add")([coarse, mix(middle, "up32_step", 2)]), "up32")
-    coarsest = mix(coarse, "up64_step", 2)  # (B, H/64, W/64, neck)
+    maps = [fine, middle, coarse]
+    if levels > len(maps):
+        maps.append(mix(coarse, "up64_step", 2))  # (B, H/64, W/64, neck)
     features = [
-        mix(mix(x, f"head{stride}_1"), f"head{stride}_2")
-        for stride, x in zip(STRIDES, (fine, middle, coarse, coarsest), strict=True)
+        mix(mix(x, f"head{stride}_1"), f"head{stride}_2") for stride, x in zip(STRIDES[:levels], maps, strict=True)
     ]
     return keras.Model(image, grid_outputs(features, spec, num_classes, branch=pointwise_branch), name=spec.name)
 
@@ -113,3 +125,15 @@ def picodet_s_320(spec: ModelSpec, *, width: float = 0.5, activation: str = "rel
 def picodet_m_320(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 3) -> Any:
     """PicoDet with the whole of PP-LCNet at 320x320, any number of classes."""
     return picodet(spec, width=width, neck=96, activation=activation, num_classes=num_classes)
+
+
+@register_model(
+    task=FACE_DETECTION,
+    inputs=ImageSpec(320, 320),
+    outputs=GridHead(strides=STRIDES[:3], keypoints=FACE_KEYPOINTS),
+    paper="arXiv:2111.00902",
+    max_bytes=500_000,
+)
+def picodet_face_320(spec: ModelSpec, *, width: float = 0.25, neck: int = 48, activation: str = "relu") -> Any:
+    """PicoDet with a quarter of PP-LCNet at 320x320, for faces and their landmarks: crowds."""
+    return picodet(spec, width=width, neck=neck, activation=activation, num_classes=1, levels=3)
