@@ -97,7 +97,7 @@ def publish(
 
     With `precision` "auto" each tensor gets the fewest bytes that keep the metric within `tolerance`, a share, and with
     `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. `max_bytes`
-    lowers what page and weights may weigh below the architecture's budget. The metric is
+    lowers what topology and weights may weigh below the architecture's budget. The metric is
     measured on the run's validation pictures; `data` names their place where it has moved since. `note`, Markdown,
     tells in the card where the pictures and labels come from. `runtime` is where TF.js replays the artifact before it
     becomes visible: "node", "browser", or "none"; left out, Node where it is installed.
