@@ -41,7 +41,7 @@ def choose_auto(calibration: Calibration) -> Weights:
     spare = calibration.max_bytes - max(_travelling(own), _travelling(searched))
 
     def choices(shares: Sequence[float]) -> list[Weights]:
-        upgrades = [_upgrades(calibration, own, min(int(share * size_of(own)), spare)) for share in shares]
+        upgrades = [_upgrades(calibration, own, int(share * size_of(own)), spare) for share in shares]
         return sorted(({**base, **more} for more in upgrades for base in (own, searched)), key=calibration.error)
 
     kept: Weights | None = None
@@ -90,8 +90,11 @@ def _travelling(weights: Weights) -> int:
     return sum(travelling_size(tensor) for tensor in weights.values())
 
 
-def _upgrades(calibration: Calibration, plain: Weights, spare_bytes: int) -> Weights:
-    """Return the tensors to store as uint16 for at most `spare_bytes` more, first where a byte saves most damage."""
+def _upgrades(calibration: Calibration, plain: Weights, weight_bytes: int, budget_bytes: int) -> Weights:
+    """Return the tensors to store as uint16, first where a byte saves most damage.
+
+    They take at most `weight_bytes` more of weights, and with what tells their precision at most `budget_bytes` more.
+    """
     upgraded: Weights = {}
     saved = {
         path: calibration.damage(path, tensor) / tensor.stored.size
@@ -101,9 +104,11 @@ def _upgrades(calibration: Calibration, plain: Weights, spare_bytes: int) -> Wei
     for path in sorted(saved, key=lambda path: -saved[path]):
         finer = calibration.quantized(path, LEVELS["uint16"], is_searched=False)
         cost = travelling_size(finer) - travelling_size(plain[path])
-        if cost <= spare_bytes and saved[path] > 0:
+        more = plain[path].stored.nbytes
+        if more <= weight_bytes and cost <= budget_bytes and saved[path] > 0:
             upgraded[path] = finer
-            spare_bytes -= cost
+            weight_bytes -= more
+            budget_bytes -= cost
     return upgraded
 
 

@@ -71,9 +71,15 @@ def quantize(
     if not low < high:
         return Quantized(np.zeros(values.shape, precision), precision, 1.0, low if values.size else 0.0)
     steps = min(levels or LEVELS[precision], LEVELS[precision])
-    scale = float(f"{(high - low) / steps:.{SCALE_DIGITS[precision]}g}")
-    low = round(low, 1 - math.floor(math.log10(scale)))  # a twentieth of a step at most; shortens the manifest
+    scale, low = _kept((low, high), steps, precision)
     return Quantized(_nearest(values, low, scale, steps).astype(precision), precision, scale, low)
+
+
+def _kept(limits: tuple[float, float], steps: int, precision: str) -> tuple[float, float]:
+    """Return scale and minimum of a range with as many digits as the manifest keeps of them."""
+    low, high = limits
+    scale = float(f"{(high - low) / steps:.{SCALE_DIGITS[precision]}g}")
+    return scale, round(low, 1 - math.floor(math.log10(scale)))  # moved by a twentieth of a step at most
 
 
 def own_range(values: np.ndarray) -> tuple[float, float]:
@@ -92,10 +98,11 @@ def best_limits(values: np.ndarray, importance: np.ndarray, levels: int) -> tupl
         return own
     every = -(-values.size // SEARCH_SAMPLE)
     sample, weight = values.ravel()[::every].astype(np.float64), importance.ravel()[::every]
+    precision = "uint8" if levels <= LEVELS["uint8"] else "uint16"
 
     def damage(limits: tuple[float, float]) -> float:
-        scale = (limits[1] - limits[0]) / levels
-        error = _nearest(sample, limits[0], scale, levels) * scale + limits[0] - sample
+        scale, minimum = _kept(limits, levels, precision)
+        error = _nearest(sample, minimum, scale, levels) * scale + minimum - sample
         return float((weight * np.square(error)).sum())
 
     low = min((low + share * (high - low) / 2 for share in DRAWN_IN), key=lambda end: damage((end, high)))

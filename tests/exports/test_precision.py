@@ -74,9 +74,7 @@ def test_the_best_range_is_never_worse_than_the_own_one(
         return float((importance * np.square(rounded.astype(np.float64) - values)).sum())
 
     own, best = damage(own_range(values)), damage(best_limits(values, importance, levels))
-    step = float(np.ptp(values)) / levels
-    rounded_limits = step / 10 * np.sqrt(importance.sum())  # both minima are kept to a twentieth of a step
-    assert np.sqrt(best) <= np.sqrt(own) * (1 + 1e-3) + rounded_limits + 1e-3
+    assert best <= own * (1 + 1e-3) + 1e-6  # limits are kept to seven digits
 
 
 def test_an_outlier_that_does_not_matter_is_clipped() -> None:
@@ -137,11 +135,11 @@ def test_more_is_spent_only_until_the_metric_is_kept() -> None:
     sizes = {f"layer{index}": (100, 2.0**index) for index in range(20)}
 
     def metric(weights: Weights) -> float:
-        return 0.9 if weights["layer16"].precision == "uint16" else 0.5
+        return 0.9 if weights["layer15"].precision == "uint16" else 0.5
 
     chosen = choose_auto(made_up(sizes, metric))
-    assert sum(tensor.precision == "uint16" for tensor in chosen.values()) == 4  # a quarter of the bytes, with entries
-    assert chosen["layer16"].precision == "uint16"
+    assert sum(tensor.precision == "uint16" for tensor in chosen.values()) == 5  # a quarter of the bytes
+    assert chosen["layer15"].precision == "uint16"
 
 
 def test_float32_is_the_last_resort() -> None:
