@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tuner._cli import add_sweep_options, sweep_arguments
-from zoo._cli import add_command, add_store_option, emit, table
+from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import ZooError
 from zoo._options import add_model_options, model_options
 from zoo._places import Location, open_place
@@ -264,7 +264,7 @@ def _add_precision_option(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--max-bytes",
-        type=int,
+        type=positive,
         metavar="BYTES",
         help="what model.json and weights.bin may weigh together (default: the architecture's budget)",
     )

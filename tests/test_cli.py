@@ -234,6 +234,7 @@ def test_measures_that_cannot_be_are_one_sentence(
         (["publish", "no/such/run"], "There is no run folder"),
         (["publish", "no/such/run", "--store", "foo://x"], "foo://x"),
         (["publish", "no/such/run", "--tolerance", "-1"], "'-1' is not a number of points from 0 to below 100"),
+        (["publish", "no/such/run", "--max-bytes", "70k"], "'70k' is not a whole number above 0"),
         (["import", "no/such/download"], "There is no folder no/such/download. Name the one that holds the model.json"),
         (
             ["verify", "no/such/artifact"],
