@@ -19,6 +19,7 @@ import numpy as np
 import zoo
 from tuner.batches import Batches, as_input
 from tuner.data import Decoded
+from tuner.fused import fuse_batch_normalisation
 from tuner.learners import Learner
 from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.schedule import COSINE, WeightAverage, cosine_rate
@@ -65,6 +66,7 @@ class Trainer:
         trained = learner.attach(self.model)
         self._network = _Network(trained.input, trained.output, name=f"{spec.name}_trained")
         self._network.take(learner)
+        fuse_batch_normalisation(self._network)
         # XLA slows these networks down on a CPU under TensorFlow; under JAX it is the only way to run.
         self._network.compile(keras.optimizers.Adam(), jit_compile=keras.backend.backend() != "tensorflow")
         self._network.optimizer.build(self._network.trainable_variables)

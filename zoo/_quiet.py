@@ -1,4 +1,7 @@
-"""Holding back the notes that TensorFlow's C++ writes to the terminal, which nothing in Python can silence."""
+"""Importing Keras: its backend's fast kernels, without the notes that TensorFlow's C++ writes to the terminal.
+
+Nothing in Python can silence these notes, so they are held back.
+"""
 
 from __future__ import annotations
 
@@ -53,5 +56,8 @@ def _aside() -> Iterator[None]:
 def import_keras() -> None:
     """Import Keras and its backend without the driver notes at start."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # TensorFlow uses oneDNN's kernels of itself only on x86 processors with instructions for neural networks; on others
+    # they train detectors faster too (benchmarks/training_kernels.py). Where it was built without them this says nothing.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with quiet_stderr():
         importlib.import_module("keras")
