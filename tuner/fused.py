@@ -25,8 +25,7 @@ def fuse_batch_normalisation(network: keras.Model) -> None:
 
 
 def _fits(layer: Any) -> bool:
-    is_of_maps = len(layer.input.shape) == 4 and layer.axis in (-1, 3)
-    return is_of_maps and layer.compute_dtype == "float32" and layer.scale and layer.center
+    return layer.axis in (-1, 3) and layer.compute_dtype == "float32" and layer.scale and layer.center
 
 
 def _fused(layer: Any, unfused: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,7 +33,7 @@ def _fused(layer: Any, unfused: Callable[..., Any]) -> Callable[..., Any]:
     import tensorflow as tf
 
     def call(inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        if not training or not layer.trainable or mask is not None:
+        if not training or not layer.trainable or mask is not None or inputs.shape.rank != 4:
             return unfused(inputs, training=training, mask=mask)
         normalised, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
