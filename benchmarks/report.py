@@ -8,6 +8,7 @@ Nothing is measured here; a test compares the page with what this makes of the f
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,7 @@ def main() -> None:
 
 def page() -> str:
     """Return docs/results.md."""
-    sections = [*published(), *faces(), *in_the_page(), *quantizing(), *agreeing(), *searching()]
+    sections = [*published(), *faces(), *in_the_page(), *quantizing(), *agreeing(), *training(), *searching()]
     return "\n".join(
         [
             "# Measured, beside what else there is",
@@ -203,6 +204,33 @@ def agreeing() -> Iterator[str]:
                 "converter's ": f"{row['plain gzip']:,}",
             }
             for row in result["rows"]
+        ]
+    )
+
+
+def training() -> Iterator[str]:
+    if not (RESULTS / "training-kernels.json").exists():
+        return
+    result = read("training-kernels.json")
+    yield "## Training"
+    yield ""
+    yield (
+        f"{told(result['conditions'])}: a training step of {result['batch_size']} pictures on {result['threads']} "
+        f"thread of {result['conditions']['machine']}. Median milliseconds, and how many times as fast as plain Keras "
+        f"in the same round."
+    )
+    yield ""
+    yield from markdown(
+        [
+            {
+                "model": f"`{row['model']}`",
+                "plain Keras": f"{statistics.median(one['plain'] for one in row['step_ms']):.0f} ms",
+                **{
+                    contender: f"{statistics.median(one[contender] for one in row['step_ms']):.0f} ms ({ratio:.2f})"
+                    for contender, ratio in row["times_as_fast"].items()
+                },
+            }
+            for row in result["models"]
         ]
     )
 

@@ -59,7 +59,7 @@ def main() -> None:
             }
             rows.append({"model": name, "times_as_fast": ratios, "step_ms": rounds})
     record = {
-        **conditions("python benchmarks/training_kernels.py"),
+        "conditions": conditions("python benchmarks/training_kernels.py"),
         "batch_size": arguments.batch_size,
         "threads": 1,
         "models": rows,
