@@ -57,7 +57,7 @@ def import_keras() -> None:
     """Import Keras and its backend without the driver notes at start."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # TensorFlow uses oneDNN's kernels of itself only on x86 processors with instructions for neural networks; on others
-    # they train detectors faster too (benchmarks/training_kernels.py). Where it was built without them this says nothing.
+    # they train detectors faster too (benchmarks/training_kernels.py). Without them in its build this says nothing.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     with quiet_stderr():
         importlib.import_module("keras")
