@@ -17,17 +17,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from tuner.data._pictures import is_inside
+from zoo._cli import seed
 from zoo._errors import ZooError
+from zoo._files import whole_folder
 from zoo._specs import FACE_KEYPOINTS
 
 WITH, WITHOUT, WRONGLY = "with_mask", "without_mask", "mask_weared_incorrect"
@@ -51,63 +53,65 @@ COLOURS = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, metavar="FILE.json", help="COCO, beside its images/")
-    parser.add_argument("--seed", type=int, default=0, help="of chance, default 0: the same photos again")
+    parser.add_argument("--seed", type=seed, default=0, help="of chance, default 0: the same photos again")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     try:
-        run(arguments)
+        with whole_folder(arguments.out) as folder:
+            told = run(arguments, folder)
     except (ZooError, OSError) as error:
         sys.exit(f"draw_masks: {error}")
+    print(f"{told}: {arguments.out}")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what was asked for; a folder of that name appears when it is whole. Raises: ZooError or OSError if not."""
-    if arguments.out.exists():
-        raise ZooError(f"{arguments.out} exists already. Name another folder, or remove it.")
+class Face(NamedTuple):
+    """A face of a photo: its height, its landmarks (5, 2) in pixels, and what of its annotation is written again."""
+
+    height_px: float
+    landmarks: np.ndarray
+    kept: dict[str, Any]
+
+
+def run(arguments: argparse.Namespace, folder: Path) -> str:
+    """Fill the folder as was asked for, and return in words with what. Raises: ZooError or OSError if it cannot be."""
     photos = photos_with_faces(arguments.photos)
     generator = np.random.default_rng(arguments.seed)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=arguments.out.parent, prefix=f".{arguments.out.name}-") as scratch:
-        folder = Path(scratch) / arguments.out.name
-        (folder / "images").mkdir(parents=True)
-        annotations: list[dict[str, Any]] = []
-        for photo, faces in tqdm(photos, unit="photo"):
-            with Image.open(arguments.photos.parent / "images" / photo["file_name"]) as opened:
-                picture = opened.convert("RGB")
-            for face in sorted(faces, key=lambda face: face["bbox"][3]):  # the nearest last
-                worn = int(generator.choice(len(CLASSES), p=SHARES))
-                if CLASSES[worn] != WITHOUT:
-                    picture = masked(picture, landmarks(face), covers_nose=CLASSES[worn] == WITH, generator=generator)
-                kept = {name: face[name] for name in KEPT if name in face}
-                annotations.append({"id": len(annotations) + 1, "category_id": worn + 1, **kept})
-            (folder / "images" / photo["file_name"]).parent.mkdir(parents=True, exist_ok=True)
-            picture.save(folder / "images" / photo["file_name"], quality=93)
-        content = {
-            "images": [photo for photo, _ in photos],
-            "annotations": annotations,
-            "categories": [{"id": place, "name": name} for place, name in enumerate(CLASSES, start=1)],
-        }
-        (folder / "train.json").write_text(json.dumps(content), encoding="utf-8")
-        folder.rename(arguments.out)
-    print(f"{len(photos):,} photos, {len(annotations):,} faces: {arguments.out}")
+    annotations: list[dict[str, Any]] = []
+    for photo, faces in tqdm(photos, unit="photo"):
+        with Image.open(arguments.photos.parent / "images" / photo["file_name"]) as opened:
+            picture = opened.convert("RGB")
+        for face in sorted(faces, key=lambda face: face.height_px):  # the nearest last
+            worn = int(generator.choice(len(CLASSES), p=SHARES))
+            if CLASSES[worn] != WITHOUT:
+                picture = masked(picture, face.landmarks, covers_nose=CLASSES[worn] == WITH, generator=generator)
+            annotations.append({"id": len(annotations) + 1, "category_id": worn + 1, **face.kept})
+        (folder / "images" / photo["file_name"]).parent.mkdir(parents=True, exist_ok=True)
+        picture.save(folder / "images" / photo["file_name"], quality=93)
+    content = {
+        "images": [photo for photo, _ in photos],
+        "annotations": annotations,
+        "categories": [{"id": place, "name": name} for place, name in enumerate(CLASSES, start=1)],
+    }
+    (folder / "train.json").write_text(json.dumps(content), encoding="utf-8")
+    return f"{len(photos):,} photos, {len(annotations):,} faces"
 
 
-def photos_with_faces(coco: Path) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    """Return each photo's entry and those of its faces; photos without any are left out.
+def photos_with_faces(coco: Path) -> list[tuple[dict[str, Any], list[Face]]]:
+    """Return each photo's entry with its faces; photos without any are left out.
 
     Raises: ZooError for a file that cannot be read, for faces without landmarks, and when there are none.
     """
     if not coco.is_file():
         raise ZooError(f"There is no file {coco} with photos and their faces. Name one in COCO JSON.")
-    faces: dict[Any, list[dict[str, Any]]] = {}
+    faces: dict[Any, list[Face]] = {}
     try:
         listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
         for face in listed["annotations"]:
-            landmarks(face), face["bbox"][3]
-            faces.setdefault(face["image_id"], []).append(face)
+            kept = {name: face[name] for name in KEPT if name in face}
+            faces.setdefault(face["image_id"], []).append(Face(float(face["bbox"][3]), landmarks(face), kept))
         photos = [(photo, faces[photo["id"]]) for photo in listed["images"] if photo["id"] in faces]
-        outside = [photo["file_name"] for photo, _ in photos if not _is_inside(photo["file_name"])]
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        outside = [photo["file_name"] for photo, _ in photos if not is_inside(photo["file_name"])]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise ZooError(f"{coco} is no COCO JSON of faces with five landmarks each ({error!r}). Name one.") from error
     if outside:
         raise ZooError(f"{coco} names the photo {outside[0]}, which is not below images/. Name photos below it.")
@@ -125,10 +129,6 @@ def landmarks(face: dict[str, Any]) -> np.ndarray:
     if not (marked[:, 2] > 0).all():
         raise ValueError(f"face {face.get('id')} lacks landmarks")
     return marked[:, :2]
-
-
-def _is_inside(name: str) -> bool:
-    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def masked(

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tuner.data.teacher import read_teacher
 from zoo._errors import ZooError
+from zoo._files import whole_folder
 from zoo._specs import FACE_KEYPOINTS
 from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
 
@@ -50,20 +50,18 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     try:
-        run(arguments)
+        with whole_folder(arguments.out) as folder:
+            told = run(arguments, folder)
     except (ZooError, OSError) as error:
         sys.exit(f"faces_by_dlib: {error}")
+    print(f"{told}: {arguments.out}")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what was asked for; a folder of that name appears when it is whole. Raises: ZooError or OSError if not."""
-    if arguments.out.exists():
-        raise ZooError(f"{arguments.out} exists already. Name another folder, or remove it.")
+def run(arguments: argparse.Namespace, folder: Path) -> str:
+    """Fill the folder as was asked for, and return in words with what. Raises: ZooError or OSError if it cannot be."""
     if not arguments.network.is_file():
         raise ZooError(f"There is no file {arguments.network} with dlib's network. 'face_recognition_models' has it.")
-    kept = read_teacher(arguments.add) if arguments.add else {}
-    if any(len(vector) != VECTOR_SIZE for vector in kept.values()):
-        raise ZooError(f"{arguments.add} holds vectors of other sizes than dlib's {VECTOR_SIZE}. Leave --add out.")
+    kept = kept_vectors(arguments.add)
     found = faces(arguments.photos, arguments.least)
     import dlib
     from tqdm import tqdm
@@ -72,27 +70,35 @@ def run(arguments: argparse.Namespace) -> None:
         network = dlib.face_recognition_model_v1(str(arguments.network))
     except RuntimeError as error:
         raise ZooError(f"{arguments.network} is not dlib's network. 'face_recognition_models' has it.") from error
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=arguments.out.parent, prefix=f".{arguments.out.name}-") as scratch:
-        folder = Path(scratch) / arguments.out.name
-        vectors: dict[str, np.ndarray] = {}
-        for name, file, landmarks in tqdm(found, unit="face"):
-            with Image.open(file) as opened:
-                photo = opened.convert("RGB")
-            to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
-            if inside(photo, to_aligned) < LEAST_INSIDE:
-                continue
-            place = folder / "train" / name / "1.png"
-            place.parent.mkdir(parents=True)
-            cut(photo, to_aligned, TEMPLATE_SIDE_PX).save(place)
-            chip = cut(photo, to_chip() @ whole(to_aligned), CHIP_SIDE_PX)
-            vectors[f"{name}/1.png"] = np.array(network.compute_face_descriptor(np.asarray(chip)), np.float16)
-        if not vectors:
-            raise ZooError(f"No face of {arguments.photos} lies wholly inside its photo. Name other photos.")
-        every = {**kept, **vectors}
-        np.savez_compressed(folder / "teacher.npz", files=np.array(list(every)), emb=np.stack(list(every.values())))
-        folder.rename(arguments.out)
-    print(f"{len(vectors):,} faces with their vectors, {len(every):,} vectors in all: {arguments.out}")
+    vectors: dict[str, np.ndarray] = {}
+    for name, file, landmarks in tqdm(found, unit="face"):
+        with Image.open(file) as opened:
+            photo = opened.convert("RGB")
+        to_aligned = fit_similarity(landmarks, TEMPLATE_PX)
+        if inside(photo, to_aligned) < LEAST_INSIDE:
+            continue
+        place = folder / "train" / name / "1.png"
+        place.parent.mkdir(parents=True)
+        cut(photo, to_aligned, TEMPLATE_SIDE_PX).save(place)
+        chip = cut(photo, to_chip() @ whole(to_aligned), CHIP_SIDE_PX)
+        vectors[f"{name}/1.png"] = np.array(network.compute_face_descriptor(np.asarray(chip)), np.float16)
+    if not vectors:
+        raise ZooError(f"No face of {arguments.photos} lies wholly inside its photo. Name other photos.")
+    write_vectors(folder, kept | vectors)
+    return f"{len(vectors):,} faces with their vectors, {len(kept | vectors):,} vectors in all"
+
+
+def kept_vectors(file: Path | None) -> dict[str, np.ndarray]:
+    """Return the vectors (128,) of other pictures by their names; none without a file. Raises: ZooError for others."""
+    kept = read_teacher(file) if file else {}
+    if any(len(vector) != VECTOR_SIZE for vector in kept.values()):
+        raise ZooError(f"{file} holds vectors of other sizes than dlib's {VECTOR_SIZE}. Leave --add out.")
+    return kept
+
+
+def write_vectors(folder: Path, vectors: dict[str, np.ndarray]) -> None:
+    """Write `teacher.npz`, which `zoo sweep --teacher` reads."""
+    np.savez_compressed(folder / "teacher.npz", files=np.array(list(vectors)), emb=np.stack(list(vectors.values())))
 
 
 def faces(coco: Path, least_px: float) -> list[tuple[str, Path, np.ndarray]]:

@@ -22,7 +22,6 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +35,11 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from faces_by_dlib import CHIP_SIDE_PX, VECTOR_SIZE, cut, to_chip  # noqa: E402
+from faces_by_dlib import CHIP_SIDE_PX, cut, kept_vectors, to_chip, write_vectors  # noqa: E402
 
-from tuner.data.teacher import read_teacher  # noqa: E402
+from zoo._cli import positive, seed  # noqa: E402
 from zoo._errors import ZooError  # noqa: E402
+from zoo._files import whole_folder  # noqa: E402
 from zoo.tasks.alignment import TEMPLATE_SIDE_PX  # noqa: E402
 
 MANIFEST = "face_recognition_model-weights_manifest.json"
@@ -56,49 +56,40 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True, action="append", metavar="DIR", help="a folder per person")
     parser.add_argument("--network", type=Path, required=True, metavar="DIR", help="face-api.js' folder of models")
     parser.add_argument("--add", type=Path, metavar="FILE.npz", help="vectors of other pictures, to be kept")
-    parser.add_argument("--count", type=int, default=22_000, metavar="N", help="mixtures (default %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of chance, default 0: the same mixtures again")
+    parser.add_argument("--count", type=positive, default=22_000, metavar="N", help="mixtures (default %(default)s)")
+    parser.add_argument("--seed", type=seed, default=0, help="of chance, default 0: the same mixtures again")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     try:
-        run(arguments)
+        with whole_folder(arguments.out) as folder:
+            told = run(arguments, folder)
     except (ZooError, OSError) as error:
         sys.exit(f"mixed_faces: {error}")
+    print(f"{told}: {arguments.out}")
 
 
-def run(arguments: argparse.Namespace) -> None:
-    """Do what was asked for; a folder of that name appears when it is whole. Raises: ZooError or OSError if not."""
-    if arguments.out.exists():
-        raise ZooError(f"{arguments.out} exists already. Name another folder, or remove it.")
-    if arguments.count < 1:
-        raise ZooError(f"--count must be above 0, got {arguments.count}.")
-    kept = read_teacher(arguments.add) if arguments.add else {}
-    if any(len(vector) != VECTOR_SIZE for vector in kept.values()):
-        raise ZooError(f"{arguments.add} holds vectors of other sizes than dlib's {VECTOR_SIZE}. Leave --add out.")
+def run(arguments: argparse.Namespace, folder: Path) -> str:
+    """Fill the folder as was asked for, and return in words with what. Raises: ZooError or OSError if it cannot be."""
+    kept = kept_vectors(arguments.add)
     files, shares = faces(arguments.faces)
     answer = network(arguments.network)
     generator = np.random.default_rng(arguments.seed)
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=arguments.out.parent, prefix=f".{arguments.out.name}-") as scratch:
-        folder = Path(scratch) / arguments.out.name
-        vectors: dict[str, np.ndarray] = {}
-        waiting: dict[str, np.ndarray] = {}
-        for number in tqdm(range(arguments.count), unit="face"):
-            two = generator.choice(len(files), 2, replace=False, p=shares)
-            first, second = (varied(files[index], generator) for index in two)
-            mixed = blended(first, second, generator) if number % 2 else joined(first, second, generator)
-            place = folder / "train" / f"mixed-{arguments.seed}-{number}" / "1.jpg"
-            place.parent.mkdir(parents=True)
-            mixed.save(place, quality=93)
-            waiting[f"{place.parent.name}/1.jpg"] = np.asarray(cut(mixed, to_chip(), CHIP_SIDE_PX), np.float32)
-            if len(waiting) == FACES_AT_ONCE or number == arguments.count - 1:
-                answers = answer(np.stack(list(waiting.values()))).astype(np.float16)
-                vectors |= dict(zip(waiting, answers, strict=True))
-                waiting.clear()
-        every = {**kept, **vectors}
-        np.savez_compressed(folder / "teacher.npz", files=np.array(list(every)), emb=np.stack(list(every.values())))
-        folder.rename(arguments.out)
-    print(f"{len(vectors):,} faces with their vectors, {len(every):,} vectors in all: {arguments.out}")
+    vectors: dict[str, np.ndarray] = {}
+    waiting: dict[str, np.ndarray] = {}
+    for number in tqdm(range(arguments.count), unit="face"):
+        two = generator.choice(len(files), 2, replace=False, p=shares)
+        first, second = (varied(files[index], generator) for index in two)
+        mixed = blended(first, second, generator) if number % 2 else joined(first, second, generator)
+        place = folder / "train" / f"mixed-{arguments.seed}-{number}" / "1.jpg"
+        place.parent.mkdir(parents=True)
+        mixed.save(place, quality=93)
+        waiting[f"{place.parent.name}/1.jpg"] = np.asarray(cut(mixed, to_chip(), CHIP_SIDE_PX), np.float32)
+        if len(waiting) == FACES_AT_ONCE or number == arguments.count - 1:
+            answers = answer(np.stack(list(waiting.values()))).astype(np.float16)
+            vectors |= dict(zip(waiting, answers, strict=True))
+            waiting.clear()
+    write_vectors(folder, kept | vectors)
+    return f"{len(vectors):,} faces with their vectors, {len(kept | vectors):,} vectors in all"
 
 
 def faces(folders: list[Path]) -> tuple[list[Path], np.ndarray]:

@@ -1,10 +1,12 @@
-"""Writing files so that a reader sees the old content or the new, never half of one."""
+"""Writing files and folders so that a reader sees the old content or the new, never half of one."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 from zoo._errors import ZooError
@@ -28,6 +30,22 @@ def write_atomically(path: Path, content: bytes | memoryview, *, sync: bool = Tr
         raise
     if sync:
         sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """Give a folder to fill, which becomes `path` at the end of the block; where that raises, nothing is left.
+
+    Raises: ZooError when `path` exists.
+    """
+    if path.exists():
+        raise ZooError(f"{path} exists already. Name another folder, or remove it.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as scratch:
+        folder = Path(scratch) / path.name
+        folder.mkdir()
+        yield folder
+        folder.rename(path)
 
 
 def check_writable(folder: Path) -> None:
