@@ -6,7 +6,7 @@ VENV := .venv/bin
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check web pages lock clean python npm chromium
+.PHONY: help demo test slow check web pages lock clean python npm chromium peers
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "make %-8s %s\n", $$1, $$2}'
@@ -17,7 +17,7 @@ demo: python pages  ## sweep, publish and verify one small model per task
 test: check web chromium  ## check, then run the tests (about fifteen minutes after the set-up)
 	@$(VENV)/python -m pytest -q -n 2 --dist loadfile
 
-slow: python pages chromium  ## run the slow tests
+slow: python pages chromium peers  ## run the slow tests
 	@$(VENV)/python -m pytest -q -m slow
 
 check: python  ## lint, format and types
@@ -37,5 +37,5 @@ lock:  ## resolve the dependencies anew and write constraints.txt
 clean:  ## remove what the set-up and the tests made
 	rm -rf .venv .setup exports/web/node_modules exports/web/dist .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist
 
-python npm chromium:
+python npm chromium peers:
 	@scripts/setup $@
