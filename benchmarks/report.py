@@ -209,8 +209,6 @@ def agreeing() -> Iterator[str]:
 
 
 def training() -> Iterator[str]:
-    if not (RESULTS / "training-kernels.json").exists():
-        return
     result = read("training-kernels.json")
     yield "## Training"
     yield ""

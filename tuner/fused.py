@@ -1,4 +1,4 @@
-"""Batch normalisation in one kernel while TensorFlow trains, where Keras 3 spends several and most of a step's time.
+"""Batch normalisation in one kernel while TensorFlow trains, where Keras 3 computes it by several operations.
 
 Keras leaves joining such operations to XLA, which slows these networks down on a CPU. The layers stay what they are,
 so saved networks do not know of this; only how they compute on a batch of training changes, by rounding alone.

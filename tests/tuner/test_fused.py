@@ -7,11 +7,8 @@ from typing import Any
 
 import keras
 import numpy as np
-import pytest
 
 from tuner.fused import fuse_batch_normalisation
-
-pytestmark = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the kernel is TensorFlow's")
 
 PICTURES = np.random.default_rng(0).normal(2, 3, (6, 12, 10, 3)).astype(np.float32)
 
