@@ -35,7 +35,7 @@ def _publish(arguments: argparse.Namespace) -> None:
         data=arguments.data,
         note=read_note(arguments.note),
         runtime=arguments.verify,
-        **_precision_arguments(arguments),
+        **rounding_choice(arguments),
     )
     groups = [{**row, "damage": f"{100 * row['damage']:.3f} %"} for row in done.quantization]
     text = (
@@ -90,7 +90,7 @@ def _run(arguments: argparse.Namespace) -> None:
             model,
             store=arguments.store,
             name=arguments.published_as,
-            precision=_precision_arguments(arguments),
+            precision=rounding_choice(arguments),
             note=read_note(arguments.note),
             runtime=arguments.verify,
             options=options[model],
@@ -160,7 +160,7 @@ def add_commands(commands: Any) -> None:
     )
     publishing.add_argument("run_folder", type=Path, metavar="RUN", help="the folder that 'zoo sweep' printed")
     publishing.add_argument("--data", metavar="DATA", help="where the run's data is now, if it has moved")
-    _add_precision_option(publishing)
+    _add_rounding_options(publishing)
     _add_publish_options(publishing)
     add_store_option(publishing)
 
@@ -189,7 +189,7 @@ def add_commands(commands: Any) -> None:
     )
     running.add_argument("names", nargs="+", metavar="NAME", help="models of 'zoo list'")
     add_sweep_options(running)
-    _add_precision_option(running)
+    _add_rounding_options(running)
     _add_publish_options(running)
     add_store_option(running)
 
@@ -246,7 +246,7 @@ def _add_publish_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_precision_option(parser: argparse.ArgumentParser) -> None:
+def _add_rounding_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--precision", choices=PRECISIONS, default="auto", help="of kernels; auto (default) measures what each needs"
     )
@@ -270,7 +270,8 @@ def _add_precision_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _precision_arguments(arguments: argparse.Namespace) -> dict[str, Any]:
+def rounding_choice(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what `publish` takes of precision and bytes, as it was asked for on the command line."""
     return {
         "precision": arguments.precision,
         "smallest": arguments.smallest,

@@ -68,7 +68,10 @@ LIMITS = {
 
 @dataclass(frozen=True)
 class Subject:
-    """What a card is about: the finished run, the quantized network's answers, its metrics, sizes and name."""
+    """What a card is about: the finished run, the quantized network's answers, its metrics, sizes and name.
+
+    `rounding` is what `zoo run` was told of precision and bytes, as arguments.
+    """
 
     run: RunFolder
     findings: Findings
@@ -78,6 +81,7 @@ class Subject:
     size: Mapping[str, int]
     note: str
     name: str
+    rounding: Sequence[str] = ()
 
 
 def write_card(subject: Subject, folder: Path, store: Location) -> None:
@@ -96,11 +100,11 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
     write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
 
 
-def reproduce(record: Mapping[str, Any], name: str | None = None) -> str:
+def reproduce(record: Mapping[str, Any], name: str | None = None, rounding: Sequence[str] = ()) -> str:
     """Return the command that makes a run again from its run.json, with DIR in place of the data's folder.
 
-    It publishes the winner as `name`, left out as its architecture's, and reads `RECIPE_FILE` where `recipe_lines` has
-    any.
+    It publishes the winner as `name`, left out as its architecture's, rounds it as the arguments `rounding` say, and
+    reads `RECIPE_FILE` where `recipe_lines` has any.
     """
     asked = record["request"]
     space = asked["space"]
@@ -140,7 +144,7 @@ def reproduce(record: Mapping[str, Any], name: str | None = None) -> str:
         words += ["--space", f"{name}={text}"]
     for name, value in asked["options"].items():
         words += ["--option", f"{name}={value}"]
-    return shlex.join(words)
+    return shlex.join([*words, *rounding])
 
 
 def recipe_lines(record: Mapping[str, Any]) -> list[str]:
@@ -245,7 +249,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "## How it was trained",
         "",
         "```sh",
-        reproduce(record, subject.name) if "request" in record else "# by hand, in a page",
+        reproduce(record, subject.name, subject.rounding) if "request" in record else "# by hand, in a page",
         "```",
         "",
         *([f"with `{RECIPE_FILE}`:", "", "```toml", *recipe, "```", ""] if (recipe := recipe_lines(record)) else []),

@@ -140,7 +140,8 @@ def publish(
         outputs = predict(network, pictures, source.spec.inputs)
         trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
-        write_card(Subject(finished, findings, before, after, quantization, size, note, name), folder, store)
+        rounding = rounding_arguments(precision, smallest, tolerance, max_bytes)
+        write_card(Subject(finished, findings, before, after, quantization, size, note, name, rounding), folder, store)
         manifest = build_manifest(
             source.spec,
             name=name,
@@ -193,6 +194,14 @@ def check_choice(
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
     if max_bytes is not None and max_bytes <= 0:
         raise ZooError(f"What an artifact may weigh is above 0 bytes, got {max_bytes:,}. 70000 is 70 kB.")
+
+
+def rounding_arguments(precision: str, smallest: bool, tolerance: float, max_bytes: int | None) -> list[str]:
+    """Return the arguments of `zoo run` and `zoo publish` that ask for this choice; none for the defaults."""
+    words = [] if precision == DEFAULT_PRECISION else ["--precision", precision]
+    words += ["--smallest"] if smallest else []
+    words += [] if tolerance == TOLERANCE else ["--tolerance", f"{100 * tolerance:g}"]
+    return words + ([] if max_bytes is None else ["--max-bytes", str(max_bytes)])
 
 
 def check_published_name(name: str, architecture: str) -> None:

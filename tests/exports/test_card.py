@@ -6,17 +6,19 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import zoo
+from exports._cli import rounding_choice
 from exports.card import CARD_FILE, RECIPE_FILE, recipe_lines, reproduce
 from exports.load import Loaded
 from exports.manifest import read_manifest
 from exports.pictures import CAPTION_PX, COLUMNS, NUM_PICTURES, TILE_PX, draw_samples
-from exports.publish import publish
+from exports.publish import publish, rounding_arguments
 from tuner import sweep
 from tuner._cli import sweep_arguments
 from tuner.defaults import Range, Space
@@ -89,6 +91,20 @@ def test_the_command_asks_for_the_same_run(
         **{name: value for name, value in given.items() if name not in ("overfit", "out", "executor", "recipe")},
     )
     assert again == request
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"precision": "auto", "smallest": False, "tolerance": 0.003, "max_bytes": None},
+        {"precision": "uint8", "smallest": False, "tolerance": 0.003, "max_bytes": 70_000},
+        {"precision": "auto", "smallest": True, "tolerance": 0.0015, "max_bytes": 35_000},
+    ],
+)
+def test_the_command_rounds_the_weights_the_same_way(chosen: dict[str, Any]) -> None:
+    record = {"request": Request.of(None, model="yunet_n_160").record()}
+    words = shlex.split(reproduce(record, rounding=rounding_arguments(**chosen)))
+    assert rounding_choice(_parser().parse_args(words[1:])) == chosen
 
 
 def test_a_card_shows_which_classes_generated_pictures_are_taken_for(tmp_path: Path) -> None:
