@@ -1,6 +1,6 @@
 """Mix aligned faces, two and two, into faces of nobody, and ask dlib's recognizer for the vector of each.
 
-    npm ci --prefix benchmarks/browser
+    make peers
     python scripts/mixed_faces.py --faces people/train --faces more-faces/train --add more-faces/teacher.npz \\
         --network benchmarks/browser/node_modules/@vladmandic/face-api/model -o mixed
 
@@ -186,9 +186,7 @@ def network(folder: Path) -> Callable[[np.ndarray], np.ndarray]:
 def _weights(folder: Path) -> dict[str, np.ndarray]:
     """Read weights as TensorFlow.js stores them, eight bits with a scale and a minimum."""
     if not (folder / MANIFEST).is_file():
-        raise ZooError(
-            f"There is no file {folder / MANIFEST}. Install face-api.js: npm ci --prefix benchmarks/browser."
-        )
+        raise ZooError(f"There is no file {folder / MANIFEST}. Install face-api.js: make peers.")
     try:
         (group,) = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         content = b"".join((folder / Path(path).name).read_bytes() for path in group["paths"])

@@ -95,5 +95,5 @@ def visit(browser: Browser, server: Server, address: str) -> Iterator[Page]:
 def peer_version() -> str:
     """Return the peer's version. Raises: ZooError when it is not installed."""
     if not PEER.is_dir():
-        raise ZooError("The peer is not installed. Run 'npm ci --prefix benchmarks/browser'.")
+        raise ZooError("The peer is not installed. Run 'make peers'.")
     return f"@vladmandic/face-api {json.loads((PEER / 'package.json').read_text(encoding='utf-8'))['version']}"

@@ -1,6 +1,6 @@
 """Bytes and time until the first face, and time per detection, beside face-api.js in the same Chromium.
 
-    npm ci --prefix benchmarks/browser && make pages chromium
+    make pages chromium peers
     python benchmarks/browser/speed.py                       # the shipped face detectors
     python benchmarks/browser/speed.py ARTIFACT ...            # or others
 
