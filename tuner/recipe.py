@@ -26,6 +26,9 @@ class Recipe:
     `warmup_epochs`, falls until the last epoch and never ends early. `weight_average` above 0 scores and keeps the
     average of the weights, of which that share stays at each step, such as 0.999.
 
+    `weight_decay` above 0, such as 0.05, takes that share of the learning rate off each kernel at each step, apart from
+    the gradient (AdamW, arXiv:1711.05101); biases and the scales of normalisation keep all of theirs.
+
     Pictures of a class, or with one, that fewer than the share `repeat_threshold` of all pictures hold are shown more
     often, those without less, so that an epoch stays as long: repeat factor sampling, LVIS (arXiv:1908.03195).
 
@@ -38,6 +41,7 @@ class Recipe:
     schedule: str = PLATEAU
     warmup_epochs: float = 0.0
     weight_average: float = 0.0
+    weight_decay: float = 0.0
     repeat_threshold: float = 0.0
     plateau_patience: int = 2
     plateau_factor: float = 0.5
@@ -61,6 +65,8 @@ class Recipe:
             )
         if not 0 <= self.weight_average < 1:
             raise ZooError(f"weight_average is from 0 to below 1, got {self.weight_average:g}. For example 0.999.")
+        if not 0 <= self.weight_decay <= 1:
+            raise ZooError(f"weight_decay is from 0 to 1, got {self.weight_decay:g}. For example 0.05.")
 
 
 @dataclass

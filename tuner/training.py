@@ -67,10 +67,7 @@ class Trainer:
         self._network = _Network(trained.input, trained.output, name=f"{spec.name}_trained")
         self._network.take(learner)
         fuse_batch_normalisation(self._network)
-        # XLA slows these networks down on a CPU under TensorFlow; under JAX it is the only way to run.
-        self._network.compile(keras.optimizers.Adam(), jit_compile=keras.backend.backend() != "tensorflow")
-        self._network.optimizer.build(self._network.trainable_variables)
-        self._step = Step(self._network)
+        self._compile(Recipe.weight_decay)
         self._initial = self._state(Fit(learner.metric))
 
     def fit(
@@ -90,6 +87,8 @@ class Trainer:
         such a checkpoint after each epoch. `on_images(n)` is called after each step with the number of pictures it
         took. Raises TrialFailed when the loss is not finite or explodes, or memory runs out.
         """
+        if recipe.weight_decay != self._weight_decay:
+            self._compile(recipe.weight_decay)
         self._restore(start or self._initial)
         fit = deepcopy(start.fit) if start is not None else Fit(self._learner.metric)
         if start is None:
@@ -104,6 +103,17 @@ class Trainer:
                 raise TrialFailed(f"memory ran out at batch size {recipe.batch_size}") from error
         self._network.set_weights(fit.weights)
         return fit
+
+    def _compile(self, weight_decay: float) -> None:
+        """Give the network its optimizer, whose weight decay a traced step cannot change any more."""
+        self._weight_decay = weight_decay
+        optimizer = keras.optimizers.Adam(weight_decay=weight_decay or None)
+        variables = self._network.trainable_variables
+        optimizer.exclude_from_weight_decay(var_list=[one for one in variables if len(one.shape) < 2])
+        # XLA slows these networks down on a CPU under TensorFlow; under JAX it is the only way to run.
+        self._network.compile(optimizer, jit_compile=keras.backend.backend() != "tensorflow")
+        optimizer.build(variables)
+        self._step = Step(self._network)
 
     def _train(
         self,

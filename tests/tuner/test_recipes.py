@@ -89,12 +89,28 @@ def test_an_interrupted_cosine_training_ends_as_if_it_had_not_been(
         np.testing.assert_allclose(after, before, rtol=1e-3, atol=1e-4)
 
 
+def test_weight_decay_takes_its_share_of_kernels_alone(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
+    zero_rate = Recipe(batch_size=32, learning_rate=0.0, epochs=1)
+    before = trainer.fit(zero_rate, *data).weights
+    one_step = replace(zero_rate, learning_rate=1e-2)
+    without, decayed, again = (
+        trainer.fit(replace(one_step, weight_decay=decay), *data).weights for decay in (0.0, 0.1, 0.0)
+    )
+    ranks = {values.ndim for values in before}
+    assert {1, 4} <= ranks
+    for first, plain, less, repeated in zip(before, without, decayed, again, strict=True):
+        lost = 0.1 * 1e-2 * first if first.ndim > 1 else 0.0 * first
+        np.testing.assert_allclose(plain - less, lost, atol=1e-6)
+        np.testing.assert_allclose(repeated, plain, atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"schedule": "cosin"}, "Did you mean 'cosine'"),
         ({"schedule": "plateau"}, "warmup_epochs belongs to the schedule cosine"),
         ({"weight_average": 1.0}, "from 0 to below 1, got 1"),
+        ({"weight_decay": -0.1}, "from 0 to 1, got -0.1"),
     ],
 )
 def test_a_recipe_that_cannot_be_is_a_sentence(settings: dict[str, Any], message: str) -> None:
