@@ -1,7 +1,7 @@
 """Draw masks onto the faces of photos with landmarks, so that a detector of masks has more to learn from.
 
     python scripts/draw_masks.py --photos photos/train.json -o drawn
-    zoo sweep picodet_xs_416 --data masks --extra-data drawn
+    zoo sweep picodet_xs_640 --data masks --extra-data drawn
 
 Photos of masks are few, and those of masks worn wrongly fewer still; photos of faces are many. Each face keeps its box
 and becomes one of three classes by chance: with a mask over nose and mouth, without, or with one that leaves the nose

@@ -106,13 +106,13 @@ def picodet_xs_320(spec: ModelSpec, *, width: float = 0.25, activation: str = "r
 
 @register_model(
     task=OBJECT_DETECTION,
-    inputs=ImageSpec(416, 416),
+    inputs=ImageSpec(640, 640),
     outputs=GridHead(strides=STRIDES[:3]),
     paper="arXiv:2111.00902",
     max_bytes=500_000,
 )
-def picodet_xs_416(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu", num_classes: int = 3) -> Any:
-    """PicoDet with a quarter of PP-LCNet at 416x416, any number of classes: many small objects."""
+def picodet_xs_640(spec: ModelSpec, *, width: float = 0.25, activation: str = "relu", num_classes: int = 3) -> Any:
+    """PicoDet with a quarter of PP-LCNet at 640x640, any number of classes: many small objects."""
     return picodet(spec, width=width, neck=48, activation=activation, num_classes=num_classes, levels=3)
 
 
