@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import zoo
@@ -18,6 +18,7 @@ from tuner.learners import (
     learner_for,
 )
 from tuner.recipe import Recipe
+from tuner.schedule import COSINE
 from zoo._errors import ZooError, unknown
 from zoo._specs import FACE_RECOGNITION, ModelSpec
 
@@ -76,6 +77,9 @@ def check_space(
         if name == "augmentation":
             for value in listed:
                 as_augmentation(value)
+        elif name in RECIPE_FIELDS:
+            for value in listed:
+                replace(Recipe(batch_size=1, schedule=COSINE), **{name: value})  # it knows which values it takes
         if name in spec.options and kind is str:
             for value in listed:
                 zoo.build(spec.name, **{**options, name: value})  # only the builder knows which words it takes

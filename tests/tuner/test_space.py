@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import zoo
+from tuner import sweep
 from tuner.defaults import SUGGESTED, Range, Space
 from tuner.space import check_space, read_dimensions, searchable
 
@@ -94,3 +96,15 @@ def test_a_dimension_that_cannot_be_searched_is_a_sentence(
 def test_a_space_survives_its_record() -> None:
     space = Space((4, 8), (1e-4, 1e-2), {"width": (0.5, 1.0), "box_weight": Range(1, 4, log=True)})
     assert Space.from_record(space.record()) == space
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [("weight_decay", (0.0, 2.0), "from 0 to 1, got 2"), ("weight_average", Range(0.5, 1.5), "below 1, got 1.5")],
+)
+def test_a_value_that_no_training_takes_is_refused_before_any(
+    name: str, values: Any, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(zoo.ZooError, match=message):
+        sweep("pebble_cls_48", limit=16, space=Space(more={name: values}), out=tmp_path)
+    assert not list(tmp_path.iterdir())
