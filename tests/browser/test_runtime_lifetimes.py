@@ -111,6 +111,22 @@ def test_nothing_waits_for_a_worker_that_was_ended(runtime: Watched) -> None:
     assert said == ["ZooError: The worker was ended. Open the store again."] * 5
 
 
+def test_what_is_let_go_as_its_worker_ends_is_gone(runtime: Watched) -> None:
+    """Nobody waits for these promises in a page, so one that is rejected would be an error of the page."""
+    script = """
+    const { TrainingSession } = await import('/pocket-zoo-train.js');
+    const worker = await createWorkerZoo('/store/', { backends: ['wasm'], wasmPath });
+    const model = await worker.load(name);
+    const training = await TrainingSession.open('/store/', { backends: ['wasm'], wasmPath });
+    const asked = [model.dispose(), training.stop(), training.release()];
+    worker.dispose();
+    training.dispose();
+    const after = [model.dispose(), training.stop(), training.release()];
+    return (await Promise.allSettled([...asked, ...after])).map(({ status }) => status);
+    """
+    assert run(runtime.page, script, name=MODELS[FACE_DETECTION]) == ["fulfilled"] * 6
+
+
 def test_the_storage_is_cleared_while_stores_are_open(runtime: Watched) -> None:
     script = """
     const { clearCache } = await import('/pocket-zoo.js');

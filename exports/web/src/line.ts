@@ -45,6 +45,13 @@ export class Line<Order extends object> {
     });
   }
 
+  /** As `ask`, for an order to let something go or to stop: with a worker that has ended, that is done. */
+  async letGo(order: Order): Promise<void> {
+    await this.ask(order).catch((error: unknown) => {
+      if (this.ended === undefined) throw error;
+    });
+  }
+
   close(): void {
     this.end('The worker was ended. Open the store again.');
   }

@@ -23,6 +23,7 @@ export interface WorkerModel {
   detect(source: Source, options?: DetectOptions): Promise<Detection[]>;
   embed(source: Source, landmarks?: Record<string, Point>): Promise<Float32Array>;
   classify(source: Source, options?: Record<string, never>): Promise<Classification[]>;
+  /** Let the model go. Good at any time: where the worker has ended, so have its models. */
   dispose(): Promise<void>;
 }
 
@@ -83,6 +84,6 @@ async function workerModel(line: Line<Order>, loaded: Loaded, zoo: Zoo): Promise
     detect: async (source, options) => (await call('detect', source, options)) as Detection[],
     embed: async (source, landmarks) => (await call('embed', source, landmarks)) as Float32Array,
     classify: async (source, options) => (await call('classify', source, options)) as Classification[],
-    dispose: async () => void (await line.ask({ dispose: id })),
+    dispose: () => line.letGo({ dispose: id }),
   };
 }

@@ -26,6 +26,19 @@ it('orders before and after the end are refused', async () => {
   expect(worker.ends).toBe(1);
 });
 
+it('what an ended worker is told to let go of is gone', async () => {
+  const { line } = silent();
+  const before = line.letGo({});
+  line.close();
+  await expect(before).resolves.toBeUndefined();
+  await expect(line.letGo({})).resolves.toBeUndefined();
+});
+
+it('what a worker cannot be told to let go of is refused', async () => {
+  const { line } = silent();
+  await expect(line.letGo({ odd: true })).rejects.toThrow('This cannot be handed to a worker');
+});
+
 it('a broken worker is ended and says why', async () => {
   const { worker, line } = silent();
   const before = line.ask({});

@@ -52,7 +52,7 @@ export class TrainingSession {
   }
 
   async stop(): Promise<void> {
-    await this.line.ask({ stop: true });
+    await this.line.letGo({ stop: true });
   }
 
   /** The metric on the pictures that are measured on. */
@@ -77,7 +77,7 @@ export class TrainingSession {
 
   /** Let model and data go. */
   async release(): Promise<void> {
-    await this.line.ask({ release: true });
+    await this.line.letGo({ release: true });
   }
 
   /** End the worker. */
