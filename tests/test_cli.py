@@ -270,24 +270,6 @@ def test_the_installed_command_answers() -> None:
     assert done.stdout.startswith("pocket-zoo ")
 
 
-def test_an_interrupt_while_the_framework_works_waits_for_its_end() -> None:
-    """C++ callbacks swallow an interrupt, so it is held back and raised afterwards."""
-    import signal
-
-    from zoo._quiet import quiet_stderr
-
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores interrupts
-    try:
-        finished = False
-        with pytest.raises(KeyboardInterrupt), quiet_stderr():
-            os.kill(os.getpid(), signal.SIGINT)
-            finished = True
-        assert finished
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
     import signal
     import time
@@ -307,8 +289,9 @@ def test_an_interrupted_sweep_says_so(tmp_path: Path) -> None:
             time.sleep(0.1)
         time.sleep(5)  # well into the first trial
         sweeper.send_signal(signal.SIGINT)
-        assert sweeper.wait(60) == 130
+        code = sweeper.wait(60)
     said = (tmp_path / "stderr").read_text()
+    assert code == 130, said[-2000:]
     assert said.strip().splitlines()[-1].startswith("zoo: interrupted")
     assert "Traceback" not in said
 

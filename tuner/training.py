@@ -25,6 +25,7 @@ from tuner.recipe import Checkpoint, Fit, Recipe, TrialFailed
 from tuner.schedule import COSINE, WeightAverage, cosine_rate
 from tuner.starting import start_from
 from tuner.steps import Step, made_ahead
+from zoo._interrupts import postponed
 from zoo._specs import ImageSpec, ModelSpec
 
 PREDICT_BATCH = 64
@@ -37,10 +38,10 @@ EXPLODED = 1e3
 
 def predict(model: Any, images: np.ndarray, inputs: ImageSpec) -> dict[str, np.ndarray]:
     """Run `model` over all pictures: uint8 (N, height, width, channels) -> its outputs by name, first axis N."""
-    parts = [
-        model.predict_on_batch(as_input(images[start : start + PREDICT_BATCH], inputs))
-        for start in range(0, len(images), PREDICT_BATCH)
-    ]
+    parts = []
+    for start in range(0, len(images), PREDICT_BATCH):
+        with postponed():
+            parts.append(model.predict_on_batch(as_input(images[start : start + PREDICT_BATCH], inputs)))
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -87,6 +88,25 @@ class Trainer:
         such a checkpoint after each epoch. `on_images(n)` is called after each step with the number of pictures it
         took. Raises TrialFailed when the loss is not finite or explodes, or memory runs out.
         """
+        with postponed() as let_in:
+
+            def stepped(images: int) -> None:
+                if on_images is not None:
+                    on_images(images)
+                let_in()
+
+            return self._fit(recipe, train, val, start, loss_weights, stepped, on_epoch)
+
+    def _fit(
+        self,
+        recipe: Recipe,
+        train: Decoded,
+        val: Decoded,
+        start: Checkpoint | None,
+        loss_weights: Mapping[str, float] | None,
+        stepped: Callable[[int], None],
+        on_epoch: Callable[[Checkpoint], None] | None,
+    ) -> Fit:
         if recipe.weight_decay != self._weight_decay:
             self._compile(recipe.weight_decay)
         self._restore(start or self._initial)
@@ -96,7 +116,7 @@ class Trainer:
             self._network.set_loss_weights(loss_weights or {})
         if not fit.has_ended and len(fit.history) < recipe.epochs:
             try:
-                self._train(recipe, train, val, fit, start or self._initial, on_images, on_epoch)
+                self._train(recipe, train, val, fit, start or self._initial, stepped, on_epoch)
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
@@ -122,7 +142,7 @@ class Trainer:
         val: Decoded,
         fit: Fit,
         start: Checkpoint,
-        on_images: Callable[[int], None] | None,
+        stepped: Callable[[int], None],
         on_epoch: Callable[[Checkpoint], None] | None,
     ) -> None:
         batches = Batches(self._spec, self._learner, train, recipe)
@@ -131,7 +151,7 @@ class Trainer:
         for epoch in range(len(fit.history), recipe.epochs):
             batches.start_epoch(epoch)
             started = time.perf_counter()
-            loss = self._train_epoch(recipe, batches, epoch, average, fit, on_images)
+            loss = self._train_epoch(recipe, batches, epoch, average, fit, stepped)
             fit.epoch_seconds.append(time.perf_counter() - started)
             self._judge_epoch(recipe, epoch, loss, average, val, fit)
             if on_epoch is not None:
@@ -146,7 +166,7 @@ class Trainer:
         epoch: int,
         average: WeightAverage,
         fit: Fit,
-        on_images: Callable[[int], None] | None,
+        stepped: Callable[[int], None],
     ) -> float:
         """Train on every batch once; return the mean loss over the pictures."""
         total, pictures = 0.0, 0
@@ -163,8 +183,7 @@ class Trainer:
             pictures += len(images)
             if recipe.weight_average:
                 average.take(self._network.get_weights())
-            if on_images is not None:
-                on_images(len(images))
+            stepped(len(images))
         return total / pictures
 
     def _judge_epoch(

@@ -8,30 +8,21 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import signal
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
+
+from zoo._interrupts import postponed
 
 
 @contextlib.contextmanager
 def quiet_stderr() -> Iterator[None]:
     """Set file descriptor 2 aside; what was written to it is shown after all when the block raises.
 
-    An interrupt waits for the end of the block: C++ callbacks would swallow it, or fail in their own words.
+    An interrupt waits for the end of the block.
     """
-    interrupts: list[int] = []
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    before = signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number)) if in_main_thread else None
-    try:
-        with _aside():
-            yield
-    finally:
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
-    if interrupts:
-        raise KeyboardInterrupt
+    with postponed(), _aside():
+        yield
 
 
 @contextlib.contextmanager

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -84,6 +87,20 @@ def test_the_loss_falls_and_the_best_weights_are_kept(trainer: Trainer, data: tu
     assert fit.history[fit.best_epoch - 1]["top1"] == fit.best_score
     score = ClassLearner().score(trainer.outputs(data[0].images), data[0])
     assert score == fit.best_score
+
+
+def test_an_interrupt_at_any_moment_is_an_interrupt(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
+    """Inside a call from C, it would be another error: a TypeError of TensorFlow's, most often."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores interrupts
+    try:
+        for moment in np.linspace(0.02, 0.4, 20):
+            timer = threading.Timer(moment, os.kill, (os.getpid(), signal.SIGINT))
+            with pytest.raises(KeyboardInterrupt):
+                timer.start()
+                trainer.fit(replace(RECIPE, epochs=10_000, stop_patience=10_000), *data)
+        assert trainer.fit(RECIPE, *data).history
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def test_the_rate_falls_on_a_plateau_and_training_stops_early(trainer: Trainer, data: tuple[Decoded, Decoded]) -> None:
