@@ -14,8 +14,9 @@ help:  ## show this list
 demo: python pages  ## sweep, publish and verify one small model per task
 	@$(VENV)/zoo demo
 
+# By file and in order: what a file's tests share is made once, and the longest files do not come last and alone.
 test: check web chromium  ## check, then run the tests (about fifteen minutes after the set-up)
-	@$(VENV)/python -m pytest -q -n 2 --dist loadfile
+	@$(VENV)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
 slow: python pages chromium peers  ## run the slow tests
 	@$(VENV)/python -m pytest -q -m slow

@@ -89,11 +89,18 @@ def _convert(model: keras.Model) -> tuple[dict[str, Any], dict[str, np.ndarray]]
         warnings.simplefilter("ignore")  # the converter's dependencies announce deprecations at import
         from tensorflowjs.converters.tf_saved_model_conversion_v2 import convert_tf_saved_model
 
-    signature = [tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name=INPUT_NODE)]
+    @tf.function(
+        input_signature=[tf.TensorSpec((None, *model.input.shape[1:]), tf.float32, name=INPUT_NODE)], autograph=False
+    )
+    def serve(pictures: Any) -> Any:
+        return model(pictures, training=False)
+
+    served = tf.Module()  # its variables alone: a Keras model would be traced for each way to call it
+    served.kept = [variable.value for variable in model.variables]
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     with tempfile.TemporaryDirectory() as scratch, contextlib.redirect_stdout(io.StringIO()), quiet_stderr():
         saved, converted = Path(scratch) / "saved", Path(scratch) / "converted"
-        model.export(saved, verbose=False, input_signature=signature)
+        tf.saved_model.save(served, str(saved), signatures=serve)
         convert_tf_saved_model(str(saved), str(converted), signature_def="serving_default")
         document = json.loads((converted / TOPOLOGY_FILE).read_text(encoding="utf-8"))
         return document, read_weights(converted, read_topology(converted))
