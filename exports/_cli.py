@@ -14,6 +14,7 @@ from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import ZooError
 from zoo._options import add_model_options, model_options
 from zoo._places import Location, open_place
+from zoo._registry import get
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8_170
@@ -34,6 +35,7 @@ def _publish(arguments: argparse.Namespace) -> None:
         name=arguments.published_as,
         data=arguments.data,
         note=read_note(arguments.note),
+        show=arguments.show,
         runtime=arguments.verify,
         **rounding_choice(arguments),
     )
@@ -84,6 +86,11 @@ def _run(arguments: argparse.Namespace) -> None:
             f"--as {arguments.published_as} names one model, and there are {len(arguments.names)}. Run them one by one."
         )
     options = {model: model_options(model, arguments.option) for model in arguments.names}
+    if arguments.show is not None:
+        from exports.pictures import read_shown
+
+        for model in arguments.names:
+            read_shown(arguments.show, get(model))
     rows, records = [], []
     for model in arguments.names:
         row, record = run_model(
@@ -92,6 +99,7 @@ def _run(arguments: argparse.Namespace) -> None:
             name=arguments.published_as,
             precision=rounding_choice(arguments),
             note=read_note(arguments.note),
+            show=arguments.show,
             runtime=arguments.verify,
             options=options[model],
             **sweep_arguments(arguments, model),
@@ -232,6 +240,12 @@ def _add_publish_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.md",
         help="for the card: where pictures and labels are from",
+    )
+    parser.add_argument(
+        "--show",
+        type=Path,
+        metavar="DIR",
+        help="for the card: pictures to draw its answers on, the first six by name, in place of generated ones",
     )
     parser.add_argument(
         "--as",

@@ -18,7 +18,7 @@ from typing import Any
 from exports.curves import draw_curve
 from exports.evaluate import Findings, Measurement
 from exports.pictures import draw_samples
-from tuner.data import SYNTHETIC
+from tuner.data import SYNTHETIC, Sample
 from tuner.defaults import BATCH_SIZES, EPOCHS, LEARNING_RATES
 from tuner.report import FIGURES_FOLDER, trial_rows
 from tuner.runs import RunFolder
@@ -70,7 +70,7 @@ LIMITS = {
 class Subject:
     """What a card is about: the finished run, the quantized network's answers, its metrics, sizes and name.
 
-    `rounding` is what `zoo run` was told of precision and bytes, as arguments.
+    `rounding` is what `zoo run` was told of precision and bytes, as arguments; `shown` are pictures to draw answers on.
     """
 
     run: RunFolder
@@ -82,6 +82,7 @@ class Subject:
     note: str
     name: str
     rounding: Sequence[str] = ()
+    shown: Sequence[Sample] = ()
 
 
 def write_card(subject: Subject, folder: Path, store: Location) -> None:
@@ -95,7 +96,7 @@ def write_card(subject: Subject, folder: Path, store: Location) -> None:
         drawn = subject.run.path / FIGURES_FOLDER / f"{name}.png"
         if drawn.is_file():
             shutil.copyfile(drawn, pictures / f"{name}.png")
-    draw_samples(subject.findings.loaded, pictures / "samples.png")
+    draw_samples(subject.findings.loaded, pictures / "samples.png", subject.shown)
     there = {path.stem for path in pictures.glob("*.png")}
     write_atomically(folder / CARD_FILE, _text(subject, siblings, there).encode(), sync=False)
 
@@ -235,7 +236,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "",
         *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
         *picture("siblings", f"{subject.after.name} against bytes, beside {len(others)} other published models"),
-        *picture("samples", "What it answers for generated pictures"),
+        *picture("samples", f"What it answers for {'these' if subject.shown else 'generated'} pictures"),
         "## What it was trained on",
         "",
         f"{' and '.join([data['name'], *data.get('extra', ())])} ({data['format']}): "

@@ -22,6 +22,7 @@ from exports.layers_model import FOLDER, named_variables, read_layers_model, wri
 from exports.load import Loaded, load_target
 from exports.manifest import MANIFEST_FILE, build_manifest, loss_rule, sizes
 from exports.network import export_network
+from exports.pictures import read_shown
 from exports.precision import choose_auto, choose_smallest, summary
 from exports.quantize import quantize_weights
 from exports.store import check_name, commit, staging
@@ -91,6 +92,7 @@ def publish(
     max_bytes: int | None = None,
     data: str | None = None,
     note: str = "",
+    show: Path | None = None,
     runtime: str | None = None,
 ) -> Published:
     """Publish the winner of a run into a store, a folder or a URL, as `name` or else as its architecture's.
@@ -99,7 +101,8 @@ def publish(
     `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. `max_bytes`
     lowers what topology and weights may weigh below the architecture's budget. The metric is
     measured on the run's validation pictures; `data` names their place where it has moved since. `note`, Markdown,
-    tells in the card where the pictures and labels come from. `runtime` is where TF.js replays the artifact before it
+    tells in the card where the pictures and labels come from; the card shows answers for the pictures in the folder
+    `show`, or else for generated ones. `runtime` is where TF.js replays the artifact before it
     becomes visible: "node", "browser", or "none"; left out, Node where it is installed.
 
     Raises ZooError when the run is not finished, the files outgrow the model's budget, the metric cannot be kept, or
@@ -113,6 +116,7 @@ def publish(
     source = replace(source, spec=_within(source.spec, max_bytes))
     name = name or source.spec.name
     check_published_name(name, source.spec.name)
+    shown = () if show is None else read_shown(show, source.spec)
     labelled = open_labelled(source, data, format=source.trained_format)
     exact = run_over(source, labelled)
     before, source = score(exact), replace(source, spec=_with_threshold(source.spec, exact))
@@ -141,7 +145,8 @@ def publish(
         trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
         rounding = rounding_arguments(precision, smallest, tolerance, max_bytes)
-        write_card(Subject(finished, findings, before, after, quantization, size, note, name, rounding), folder, store)
+        about = Subject(finished, findings, before, after, quantization, size, note, name, rounding, shown)
+        write_card(about, folder, store)
         manifest = build_manifest(
             source.spec,
             name=name,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from exports.pictures import read_shown
 from exports.publish import Published, check_choice, check_published_name, publish
 from tuner import sweep
 from zoo._places import Location
+from zoo._registry import get
 
 
 def run_model(
@@ -18,19 +21,22 @@ def run_model(
     name: str | None = None,
     precision: Mapping[str, Any] | None = None,
     note: str = "",
+    show: Path | None = None,
     runtime: str | None = None,
     **sweep_options: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sweep and publish one model, which verifies it; return its table row and its record.
 
-    `precision` holds the arguments of `publish` that choose it; `name`, `note` and `runtime` are those of `publish`.
-    Raises ZooError where a step fails.
+    `precision` holds the arguments of `publish` that choose it; `name`, `note`, `show` and `runtime` are its
+    others. Raises ZooError where a step fails.
     """
     check_choice(**(precision or {}))
     check_published_name(name or model, model)
+    if show is not None:
+        read_shown(show, get(model))
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
-    done = publish(result.folder, store, name=name, note=note, runtime=runtime, **(precision or {}))
+    done = publish(result.folder, store, name=name, note=note, show=show, runtime=runtime, **(precision or {}))
     row = published_row(done, untrained=result.untrained)
     record = {**done.record(), "run": str(result.folder)}
     if done.verification.largest_tfjs_difference is not None:

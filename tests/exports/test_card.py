@@ -25,7 +25,7 @@ from tuner.defaults import Range, Space
 from tuner.recipe_files import with_recipe
 from tuner.requests import Request
 from tuner.runs import RunFolder
-from zoo._cli import _parser
+from zoo._cli import _parser, main
 from zoo._options import model_options
 
 MOST_CARD_BYTES = 400_000
@@ -53,6 +53,46 @@ def test_a_note_stands_in_the_card(run_folder: Path, tmp_path: Path) -> None:
     done = publish(run_folder, tmp_path, precision="uint8", note="Boxes by *hand*.", runtime="none")
     assert "Boxes by *hand*." in (done.folder / CARD_FILE).read_text()
     assert set(done.verification.differences) == {"keras"}  # and nowhere else
+
+
+def test_a_card_shows_the_pictures_given(run_folder: Path, tmp_path: Path) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for number in range(NUM_PICTURES + 1):
+        Image.new("RGB", (90, 60), (30 * number, 0, 255)).save(pictures / f"{number}.png")
+    done = publish(run_folder, tmp_path / "store", precision="uint8", show=pictures, runtime="none")
+    assert "![What it answers for these pictures](card/samples.png)" in (done.folder / CARD_FILE).read_text()
+    with Image.open(done.folder / "card/samples.png") as sheet:
+        middles = [
+            sheet.convert("RGB").getpixel((int((at % COLUMNS + 0.5) * TILE_PX), int((at // COLUMNS + 0.5) * TILE_PX)))
+            for at in range(NUM_PICTURES)
+        ]
+    for number, (red, _, _) in enumerate(middles):
+        assert abs(red - 30 * number) <= 12
+
+
+@pytest.mark.parametrize(
+    ("model", "files", "message"),
+    [
+        ("yunet_n_160", [], "There are no pictures to be shown in "),
+        ("yunet_n_160", ["torn.png"], "torn.png"),
+        ("sphereface_050_112", ["good.png"], "'sphereface_050_112' answers with an embedding, which no picture shows"),
+    ],
+)
+def test_pictures_that_cannot_be_shown_are_refused_before_any_training(
+    model: str, files: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pictures = tmp_path / "pictures"
+    pictures.mkdir()
+    for name in files:
+        (pictures / name).write_bytes(b"torn")
+        if name.startswith("good"):
+            Image.new("RGB", (9, 9)).save(pictures / name)
+    words = ["run", "yunet_n_160", model, "--show", str(pictures), "--out", str(tmp_path / "runs")]
+    assert main([*words, "--store", str(tmp_path / "store")]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize(
