@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from _commands import EXIT_MISTAKE, refused, zoo
 from _folders import coco
+from _stores import put
 
 from exports.manifest import MANIFEST_FILE
 
@@ -61,9 +62,10 @@ def test_find_prints_json(artifact: Path, store: Path, capfd: pytest.CaptureFixt
     ],
 )
 def test_find_says_what_there_is_when_nothing_fits(
-    words: list[str], there: str, artifact: Path, store: Path, capfd: pytest.CaptureFixture[str]
+    words: list[str], there: str, artifact: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    code, text, _ = zoo(capfd, "find", *words, "--store", store)
+    put(artifact, tmp_path, artifact.name)
+    code, text, _ = zoo(capfd, "find", *words, "--store", tmp_path)
     assert code == 0
     assert "No published model fits" in text
     assert there in text
