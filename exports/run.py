@@ -7,11 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from exports.pictures import read_shown
 from exports.publish import Published, check_choice, check_published_name, publish
 from tuner import sweep
 from zoo._places import Location
-from zoo._registry import get
 
 
 def run_model(
@@ -32,8 +30,6 @@ def run_model(
     """
     check_choice(**(precision or {}))
     check_published_name(name or model, model)
-    if show is not None:
-        read_shown(show, get(model))
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
     done = publish(result.folder, store, name=name, note=note, show=show, runtime=runtime, **(precision or {}))
