@@ -38,9 +38,7 @@ def read_shown(folder: Path, spec: ModelSpec) -> tuple[Sample, ...]:
     Raises ZooError where there are none, or the model answers with an embedding; BadImage for one that is unreadable.
     """
     if isinstance(spec.head, EmbeddingHead):
-        raise ZooError(
-            f"'{spec.name}' answers with an embedding, which no picture shows. Leave out what is to be shown."
-        )
+        raise ZooError(f"'{spec.name}' answers with an embedding, which no picture shows. Publish it without pictures.")
     paths = sorted(path for path in folder.iterdir() if is_picture(path)) if folder.is_dir() else []
     if not paths:
         raise ZooError(f"There are no pictures to be shown in {folder}. Name a folder with up to {NUM_PICTURES}.")
