@@ -189,9 +189,10 @@ def _space(arguments: argparse.Namespace, model: str | None) -> Any:
         if model is None:
             raise ZooError("--space needs the name of the model. Leave both out to resume with the space of the run.")
         import_keras()
+        from tuner.recipe_files import embedding_loss_of
         from tuner.space import read_dimensions
 
-        loss = arguments.embedding_loss
+        loss = arguments.embedding_loss or (embedding_loss_of(arguments.recipe) if arguments.recipe else None)
         more = read_dimensions(arguments.space, get(model), **({"embedding_loss": loss} if loss else {}))
     return Space(batch_sizes, learning_rates, more)
 

@@ -68,6 +68,12 @@ NUM_PAIRS = 10_000
 NUM_FOLDS = 10
 
 
+def check_embedding_loss(name: str) -> None:
+    """Raise UnknownName, with the nearest, where there is no such loss for embeddings."""
+    if name not in EMBEDDING_LOSSES:
+        raise unknown("embedding loss", name, EMBEDDING_LOSSES, f"Losses are: {', '.join(EMBEDDING_LOSSES)}.")
+
+
 def metric_of(spec: ModelSpec) -> str:
     """Return the name of the score of a spec's task."""
     return CLASS_METRICS.get(spec.task) or (VERIFICATION if spec.task == FACE_RECOGNITION else AP50)
@@ -197,8 +203,7 @@ class EmbeddingLearner:
         loss: str = DEFAULT_EMBEDDING_LOSS,
         teacher: Mapping[str, np.ndarray] | None = None,
     ) -> None:
-        if loss not in EMBEDDING_LOSSES:
-            raise unknown("embedding loss", loss, EMBEDDING_LOSSES, f"Losses are: {', '.join(EMBEDDING_LOSSES)}.")
+        check_embedding_loss(loss)
         if (loss == DISTILL) != (teacher is not None):
             raise ZooError(
                 f"The loss '{loss}' {'needs' if teacher is None else 'takes no'} vectors of a teacher. "

@@ -48,7 +48,24 @@ def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dic
     Raises: ZooError for a recipe that does not exist or cannot be read, UnknownName for an argument or dimension that
     is none.
     """
-    path = _find(recipe)
+    read = _read(_find(recipe))
+    loss = given["embedding_loss"] or read.get("embedding_loss", DEFAULT_EMBEDDING_LOSS)
+    if "space" in read:
+        read["space"] = _space(read["space"], model, loss)
+    chosen = {name: read.get(name) if value is None else value for name, value in given.items()}
+    if chosen["embedding_loss"] != read.get("embedding_loss"):
+        chosen["teacher"] = given["teacher"]  # one belongs to the other
+    return chosen
+
+
+def embedding_loss_of(recipe: Path | str) -> str | None:
+    """Return the loss of embeddings that a recipe asks for, None for none. Raises ZooError as `with_recipe` does."""
+    loss: str | None = _read(_find(recipe)).get("embedding_loss")
+    return loss
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the arguments in a recipe's file, each of its kind."""
     try:
         read = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -58,12 +75,7 @@ def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dic
             raise unknown("argument", name, ARGUMENTS, f"A recipe such as {path} may hold: {', '.join(ARGUMENTS)}.")
         if not isinstance(value, ARGUMENTS[name]) or (isinstance(value, bool) and ARGUMENTS[name] is not bool):
             raise ZooError(f"'{name}' in the recipe {path} cannot be {value!r}.")
-    if "space" in read:
-        read["space"] = _space(read["space"], model, read.get("embedding_loss", DEFAULT_EMBEDDING_LOSS))
-    chosen = {name: read.get(name) if value is None else value for name, value in given.items()}
-    if chosen["embedding_loss"] != read.get("embedding_loss"):
-        chosen["teacher"] = given["teacher"]  # one belongs to the other
-    return chosen
+    return read
 
 
 def _find(recipe: Path | str) -> Path:

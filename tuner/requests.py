@@ -12,7 +12,7 @@ from tuner.augment import as_augmentation
 from tuner.data import SYNTHETIC
 from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, ORACLE, Space
 from tuner.fetch import is_url
-from tuner.learners import DEFAULT_EMBEDDING_LOSS, DISTILL, EMBEDDING_LOSSES, CustomLoss
+from tuner.learners import DEFAULT_EMBEDDING_LOSS, DISTILL, CustomLoss, check_embedding_loss
 from tuner.oracles import ORACLES
 from tuner.recipe import Recipe
 from tuner.space import check_space, searchable
@@ -99,9 +99,8 @@ class Request:
         if self.finish_epochs < 0:
             raise ZooError(f"finish_epochs is 0 or more, got {self.finish_epochs}.")
         as_augmentation(self.augmentation)
-        spec, losses = zoo.get(self.model), tuple(EMBEDDING_LOSSES)
-        if self.embedding_loss not in losses:
-            raise unknown("embedding loss", self.embedding_loss, losses, f"Losses are: {', '.join(losses)}.")
+        spec = zoo.get(self.model)
+        check_embedding_loss(self.embedding_loss)
         if (self.embedding_loss == DISTILL) != (self.teacher is not None):
             raise ZooError(
                 f"A teacher belongs to the embedding loss {DISTILL}, got {self.embedding_loss} and "

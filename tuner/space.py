@@ -15,6 +15,7 @@ from tuner.learners import (
     CustomLoss,
     CustomLossLearner,
     Learner,
+    check_embedding_loss,
     learner_for,
 )
 from tuner.recipe import Recipe
@@ -40,6 +41,7 @@ def searchable(
         learner = CustomLossLearner(learner, loss)
     weights = learner.loss_weights
     if spec.task == FACE_RECOGNITION and loss is None:
+        check_embedding_loss(embedding_loss)
         weights = EMBEDDING_LOSSES[embedding_loss]
     recipe = Recipe(batch_size=1)
     options = {name: value for name, value in spec.options.items() if name != "num_classes"}

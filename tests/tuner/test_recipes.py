@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 import zoo
 from tuner import recipe_files, search, sweep
+from tuner._cli import add_commands, sweep_arguments
 from tuner.checkpoints import read_checkpoint, write_checkpoint
 from tuner.data import Decoded, decode, open_dataset
 from tuner.defaults import Range, Space
@@ -178,6 +180,29 @@ def test_an_argument_comes_before_the_recipe(tmp_path: Path) -> None:
     given = with_recipe({**NOTHING_GIVEN, "epochs": 2}, path, SPEC.name)
     assert (given["trials"], given["epochs"]) == (7, 2)
     assert given["space"].dimensions == {"batch_size": (8, 16), "learning_rate": Range(1e-3, 1e-2, log=True)}
+
+
+def test_the_space_of_a_recipe_is_read_for_the_loss_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("[space]\ncentring = 0.7\n")
+    given = with_recipe({**NOTHING_GIVEN, "embedding_loss": "distill"}, path, "ghostfacenet_050_112")
+    assert given["space"].dimensions["centring"] == (0.7,)
+    with pytest.raises(zoo.ZooError, match="Unknown dimension 'centring'"):
+        with_recipe(NOTHING_GIVEN, path, "ghostfacenet_050_112")
+    with pytest.raises(zoo.ZooError, match="Did you mean 'distill'"):
+        with_recipe({**NOTHING_GIVEN, "embedding_loss": "distil"}, path, "ghostfacenet_050_112")
+
+
+def test_a_dimension_beside_a_recipe_is_read_for_the_loss_of_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('embedding_loss = "distill"\n')
+    words = ["sweep", "ghostfacenet_050_112", "--recipe", str(path), "--space"]
+    parser = argparse.ArgumentParser()
+    add_commands(parser.add_subparsers())
+    given = sweep_arguments(parser.parse_args([*words, "centring=0.7"]), "ghostfacenet_050_112")
+    assert given["space"].dimensions["centring"] == (0.7,)
+    with pytest.raises(zoo.ZooError, match="Unknown dimension 'margin'"):
+        sweep_arguments(parser.parse_args([*words, "margin=0.2"]), "ghostfacenet_050_112")
 
 
 @pytest.mark.parametrize(
