@@ -31,8 +31,6 @@ def write_space(folder: Path, space: Space, metric: str) -> None:
 def write_trial(folder: Path, record: Mapping[str, Any], metric: str) -> None:
     """Write one finished trial's curves into `folder`."""
     from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.plugins.hparams import api_pb2
-    from tensorboard.plugins.hparams import summary as sessions
     from tensorboard.plugins.hparams import summary_v2 as hparams
 
     steps = [(0, hparams.hparams_pb(dict(record["hyperparameters"]), trial_id=str(record["trial"])))]
@@ -41,9 +39,18 @@ def write_trial(folder: Path, record: Mapping[str, Any], metric: str) -> None:
             Summary.Value(tag=name, simple_value=row[name]) for name in ("loss", metric, "learning_rate") if name in row
         ]
         steps.append((int(row["epoch"]), Summary(value=values)))
-    succeeded = record["status"] == "completed"
+    _write(folder, [*steps, (0, Summary(value=[_end(record["status"] == "completed")]))])
+
+
+def _end(succeeded: bool) -> Any:
+    """Return the summary's value that ends a trial; the plugin's own function for it needs TensorFlow."""
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.plugins.hparams import api_pb2, metadata, plugin_data_pb2
+
     status = api_pb2.Status.Value("STATUS_SUCCESS" if succeeded else "STATUS_FAILURE")
-    _write(folder, [*steps, (0, sessions.session_end_pb(status))])
+    ended = plugin_data_pb2.SessionEndInfo(status=status, end_time_secs=time.time())
+    told = metadata.create_summary_metadata(plugin_data_pb2.HParamsPluginData(session_end_info=ended))
+    return Summary.Value(tag=metadata.SESSION_END_INFO_TAG, metadata=told, tensor=metadata.NULL_TENSOR)
 
 
 def _domain(values: Any) -> Any:
@@ -65,7 +72,6 @@ def _write(folder: Path, summaries: list[tuple[int, Any]]) -> None:
     writer = RecordWriter(buffer)
     writer.write(Event(wall_time=now, file_version="brain.Event:2").SerializeToString())
     for step, summary in summaries:
-        event = Event(wall_time=now, step=step)
-        event.summary.ParseFromString(summary.SerializeToString())  # some come in TensorFlow's own class
+        event = Event(wall_time=now, step=step, summary=summary)
         writer.write(event.SerializeToString())
     write_atomically(folder / EVENTS_FILE, buffer.getbuffer(), sync=False)

@@ -35,7 +35,7 @@ from typing import Any
 from zoo._errors import ZooError
 from zoo._files import write_atomically
 
-PACKAGES = ("keras", "tensorflow", "keras-tuner", "numpy")
+PACKAGES = ("keras", "keras-tuner", "numpy")
 LOCK_FILE = ".lock"
 
 
@@ -181,5 +181,8 @@ def is_whole(path: Path) -> bool:
 
 
 def versions() -> dict[str, str]:
-    """Return the versions that a result depends on."""
-    return {"python": platform.python_version(), **{package: version(package) for package in PACKAGES}}
+    """Return the versions that a result depends on: of Python, of packages, and of the backend that Keras runs on."""
+    import keras
+
+    packages = (*PACKAGES, keras.backend.backend())
+    return {"python": platform.python_version(), **{package: version(package) for package in packages}}
