@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -20,6 +21,9 @@ from tuner.batches import Batch, Batches
 
 BATCHES_NICENESS = 5
 """The priority of the thread that makes batches; a step's own is 0, and 19 is the lowest."""
+PROCESSORS_A_THREAD = 4
+MOST_THREADS = 4
+"""More gain little: about half of the work on a batch holds Python's lock."""
 
 Traced = Callable[[np.ndarray, Mapping[str, np.ndarray]], Any]
 
@@ -67,12 +71,19 @@ def _yield_to_steps() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BATCHES_NICENESS)
 
 
-def made_ahead(batches: Batches) -> Iterator[Batch]:
-    """Yield the batches of an epoch in order; a thread makes the next one while the last one is used."""
-    with ThreadPoolExecutor(1, thread_name_prefix="batches", initializer=_yield_to_steps) as executor:
-        coming = executor.submit(batches.__getitem__, 0)
-        for index in range(1, len(batches) + 1):
-            batch = coming.result()
-            if index < len(batches):
-                coming = executor.submit(batches.__getitem__, index)
+def _threads_for_batches() -> int:
+    """Return how many threads make batches: one where a step needs the processors, more beside an accelerator's."""
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(max(processors // PROCESSORS_A_THREAD, 1), MOST_THREADS)
+
+
+def made_ahead(batches: Batches, threads: int | None = None) -> Iterator[Batch]:
+    """Yield the batches of an epoch in order; threads, by default as many as suit, make the next ones meanwhile."""
+    threads = threads or _threads_for_batches()
+    with ThreadPoolExecutor(threads, thread_name_prefix="batches", initializer=_yield_to_steps) as executor:
+        coming = deque(executor.submit(batches.__getitem__, index) for index in range(min(threads, len(batches))))
+        for index in range(len(batches)):
+            batch = coming.popleft().result()
+            if index + threads < len(batches):
+                coming.append(executor.submit(batches.__getitem__, index + threads))
             yield batch

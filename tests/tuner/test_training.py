@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import zoo
-from tuner.augment import Augmentation
+from tuner.augment import AUGMENTATIONS, Augmentation
 from tuner.batches import Batches, as_input, repeat_factors
 from tuner.data import Decoded, decode, open_dataset
 from tuner.learners import ClassLearner, learner_for
 from tuner.recipe import Recipe, TrialFailed
+from tuner.steps import made_ahead
 from tuner.training import Trainer
 
 SPEC = zoo.get("dense4_cls_64")
@@ -133,6 +134,20 @@ def test_a_loss_that_explodes_in_the_first_epoch_fails_the_trial(
 def test_a_network_over_its_budget_is_refused_before_training() -> None:
     with pytest.raises(zoo.BudgetExceeded, match=r"would weigh about"):
         Trainer(SPEC, ClassLearner(), {"width": 3.0}, seed=0)
+
+
+@pytest.mark.parametrize("threads", [1, 3, 50])
+def test_batches_made_ahead_are_those_that_one_after_the_other_gives(
+    data: tuple[Decoded, Decoded], threads: int
+) -> None:
+    recipe = Recipe(batch_size=7, augmentation=AUGMENTATIONS["portraits"])
+    batches = Batches(SPEC, ClassLearner(), data[0], recipe)
+    ahead = list(made_ahead(batches, threads))
+    assert len(ahead) == len(batches) > 3
+    for index, (images, targets) in enumerate(ahead):
+        alone, wanted = batches[index]
+        np.testing.assert_array_equal(images, alone)
+        np.testing.assert_array_equal(targets["label"], wanted["label"])
 
 
 def test_batches_cover_every_picture_once_in_a_new_order_each_epoch(data: tuple[Decoded, Decoded]) -> None:
