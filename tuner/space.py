@@ -85,6 +85,21 @@ def check_space(
         if name in spec.options and kind is str:
             for value in listed:
                 zoo.build(spec.name, **{**options, name: value})  # only the builder knows which words it takes
+    _check_together(space)
+
+
+def _check_together(space: Space) -> None:
+    """Raise ZooError where a trial could draw a schedule and a warm-up that do not belong together."""
+    plain = Recipe(batch_size=1)
+    warmups = space.dimensions.get("warmup_epochs", (plain.warmup_epochs,))
+    longest = warmups.high if isinstance(warmups, Range) else max(warmups)
+    schedules = space.dimensions.get("schedule", (plain.schedule,))
+    others = [] if isinstance(schedules, Range) else [name for name in schedules if name != COSINE]
+    if longest > 0 and others:
+        raise ZooError(
+            f"warmup_epochs belongs to the schedule {COSINE}, got up to {longest:g} with {others[0]}. Search with the "
+            f"schedule {COSINE} alone, or leave warmup_epochs out."
+        )
 
 
 def read_dimensions(

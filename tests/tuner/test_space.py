@@ -84,6 +84,8 @@ def test_a_word_that_cannot_be_read_is_a_sentence(word: str, message: str) -> No
         ({"augmentation": (1,)}, {}, "takes words, got 1"),
         ({"augmentation": ("scene",)}, {}, "Did you mean 'scenes'"),
         ({"batch_size": (True,)}, {}, "takes whole numbers"),
+        ({"warmup_epochs": (0.5,)}, {}, "got up to 0.5 with plateau"),
+        ({"warmup_epochs": Range(0.0, 2.0), "schedule": ("cosine", "plateau")}, {}, "got up to 2 with plateau"),
     ],
 )
 def test_a_dimension_that_cannot_be_searched_is_a_sentence(
