@@ -18,10 +18,10 @@ ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def test_the_model_table_is_up_to_date() -> None:
-    """Run 'python -m zoo._readme' after changing the registry."""
+def test_the_tables_of_models_are_up_to_date() -> None:
+    """Run 'python -m zoo._readme' after changing the registry, or publishing anew what is shipped."""
     readme = _readme.README.read_text(encoding="utf-8")
-    assert _readme.with_table(readme) == readme
+    assert _readme.with_tables(readme) == readme
     assert all(f"`{spec.name}`" in readme for spec in zoo.list_models() if spec.module.startswith("zoo."))
 
 
