@@ -35,6 +35,7 @@ def _publish(arguments: argparse.Namespace) -> None:
         name=arguments.published_as,
         data=arguments.data,
         note=read_note(arguments.note),
+        licence=arguments.license,
         show=arguments.show,
         runtime=arguments.verify,
         **rounding_choice(arguments),
@@ -99,6 +100,7 @@ def _run(arguments: argparse.Namespace) -> None:
             name=arguments.published_as,
             precision=rounding_choice(arguments),
             note=read_note(arguments.note),
+            licence=arguments.license,
             show=arguments.show,
             runtime=arguments.verify,
             options=options[model],
@@ -240,6 +242,12 @@ def _add_publish_options(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FILE.md",
         help="for the card: where pictures and labels are from",
+    )
+    parser.add_argument(
+        "--license",
+        default="",
+        metavar="TEXT",
+        help="for card and manifest: a line on what the weights may be used for",
     )
     parser.add_argument(
         "--show",

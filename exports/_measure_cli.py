@@ -18,7 +18,7 @@ from zoo._cli import add_command, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._picture import check_picture
 from zoo._quiet import import_keras
-from zoo.catalog import default_source, open_catalog
+from zoo.catalog import open_catalog, source_of
 
 ARTIFACTS = "a published artifact's folder or NAME@VERSION of 'zoo find'"
 TARGETS = f"{ARTIFACTS}, a run folder, or a .keras file"
@@ -31,11 +31,20 @@ def find_target(text: str, allowed: str = TARGETS) -> Path:
     """
     path = Path(url2pathname(urlsplit(text).path)) if text.startswith("file://") else Path(text)
     if path.exists():
+        _check_is_no_model(path)
         return path
-    source = default_source()
-    if len(path.parts) == 1 and not path.suffix and isinstance(source, Path):
-        return Path(open_catalog(source).resolve(text).folder)
+    if len(path.parts) == 1 and not path.suffix:
+        source = source_of(text)
+        if isinstance(source, Path):
+            return Path(open_catalog(source).resolve(text).folder)
     raise ZooError(f"There is no {text}. Give {allowed}.")
+
+
+def _check_is_no_model(path: Path) -> None:
+    """Raise ZooError for a folder of a store that holds the versions of a model, and is none itself."""
+    versions = sorted(manifest.parent.name for manifest in path.glob("*/manifest.json"))
+    if versions:
+        raise ZooError(f"{path} holds versions of a model, {', '.join(versions)}. Name one: {path / versions[-1]}.")
 
 
 def _verify(arguments: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from zoo._cli import add_command, add_store_option, emit, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._places import as_location
+from zoo.catalog import SHIPPED, named_store
 
 REFERENCE = "a model, by version or by alias; the alias it is named by is set there too"
 
@@ -65,12 +66,20 @@ def add_commands(commands: Any) -> None:
         "pull",
         _transfer,
         "copy published models from another store",
-        ["zoo pull yunet_n_160 --source s3://BUCKET/models", "zoo pull NAME@stable OTHER --source URL --store DIR"],
+        [
+            "zoo pull yunet_xs_320",
+            "zoo pull faces --source s3://BUCKET/models",
+            "zoo pull NAME@stable OTHER --source URL --store DIR",
+        ],
     )
     pulling.set_defaults(target_option="--store")
     pulling.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help=REFERENCE)
     pulling.add_argument(
-        "--source", type=as_location, required=True, metavar="STORE", help="folder or URL to copy from"
+        "--source",
+        type=named_store,
+        default=SHIPPED,
+        metavar="STORE",
+        help="folder or URL to copy from (default: the models that come with the package)",
     )
     add_store_option(pulling, name="target")
 
@@ -79,7 +88,7 @@ def add_commands(commands: Any) -> None:
         "push",
         _transfer,
         "copy published models into another store",
-        ["zoo push yunet_n_160 --target s3://BUCKET/models"],
+        ["zoo push yunet_xs_320 --target s3://BUCKET/models"],
     )
     pushing.set_defaults(target_option="--target")
     pushing.add_argument("references", nargs="+", metavar="NAME[@VERSION]", help=REFERENCE)
@@ -91,7 +100,7 @@ def add_commands(commands: Any) -> None:
         "alias",
         _alias,
         "let a name such as stable mean one version of a model",
-        ["zoo alias yunet_n_160@20260101-0123abcd stable", "zoo alias yunet_n_160 stable --remove"],
+        ["zoo alias yunet_xs_320@20260101-0123abcd stable", "zoo alias yunet_xs_320 stable --remove"],
     )
     naming.add_argument("reference", metavar="NAME@VERSION", help="the version that is meant")
     naming.add_argument("alias", metavar="ALIAS", help="letters, digits, '-', '_' and '.'")

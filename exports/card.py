@@ -17,11 +17,13 @@ from typing import Any
 
 from exports.curves import draw_curve
 from exports.evaluate import Findings, Measurement
+from exports.manifest import told_summary
 from exports.pictures import draw_samples
 from tuner.data import SYNTHETIC, Sample
 from tuner.defaults import BATCH_SIZES, EPOCHS, LEARNING_RATES
 from tuner.report import FIGURES_FOLDER, trial_rows
 from tuner.runs import RunFolder
+from zoo._budget import footprint
 from zoo._cli import table
 from zoo._errors import ZooError
 from zoo._files import write_atomically
@@ -83,6 +85,7 @@ class Subject:
     name: str
     rounding: Sequence[str] = ()
     shown: Sequence[Sample] = ()
+    licence: str = ""
 
 
 def write_card(subject: Subject, folder: Path, store: Location) -> None:
@@ -201,6 +204,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
     trials = subject.run.read_json_lines("trials.jsonl")
     seconds = sum(trial.get("seconds", 0.0) for trial in trials)
 
+    network = footprint(loaded.network)
     others = {entry.name for entry in siblings} - {subject.name}
 
     def picture(name: str, says: str) -> list[str]:
@@ -221,12 +225,14 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         f"# {subject.name}",
         "",
         PURPOSE[spec.task],
-        spec.summary,
+        told_summary(spec, winner["options"]),
         "",
         f"- architecture: `{spec.name}`, {spec.paper}",
+        f"- network: {network.parameters:,} parameters, {network.multiply_adds / 1e6:.1f} million multiply-adds",
         f"- input: {spec.inputs.height}x{spec.inputs.width} pixels, {spec.inputs.resize}",
         *([f"- labels: {', '.join(loaded.labels)}"] if loaded.labels else []),
         f"- bytes: {subject.size['bytes']:,} ({subject.size['gzip_bytes']:,} with gzip), topology and weights",
+        *([f"- licence: {subject.licence}"] if subject.licence else []),
         "",
         "## How good it is",
         "",
@@ -274,7 +280,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "```",
         "",
         "```python",
-        f'network = zoo.load("{subject.name}", store=STORE)  # a Keras model with these weights',
+        f'network = zoo.load("{subject.name}")  # a Keras model with these weights; store=STORE names another store',
         "```",
         "",
         "Both mean the newest version. This one is named as the folder that holds this card: `NAME@VERSION` loads it.",
@@ -300,4 +306,4 @@ def _count(number: int | None) -> str:
 
 
 def _short(value: Any) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

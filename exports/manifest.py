@@ -49,6 +49,16 @@ def sizes(folder: Path) -> dict[str, int]:
     }
 
 
+def told_summary(spec: ModelSpec, options: Mapping[str, Any]) -> str:
+    """Return what a network is in a sentence, and in another what was chosen otherwise than its architecture has it."""
+    chosen = [
+        f"{name} {value} in place of {spec.options[name]}"
+        for name, value in options.items()
+        if name != "num_classes" and value != spec.options.get(name, value)
+    ]
+    return f"{spec.summary} Built with {' and '.join(chosen)}." if chosen else spec.summary
+
+
 def build_manifest(
     spec: ModelSpec,
     *,
@@ -65,6 +75,7 @@ def build_manifest(
     metrics: list[Mapping[str, Any]],
     training: Mapping[str, Any],
     created: str,
+    licence: str = "",
 ) -> dict[str, Any]:
     """Describe the files in `folder`, to be published as `name`. `outputs` maps names to shapes without the batch axis.
 
@@ -83,8 +94,9 @@ def build_manifest(
         "name": name,
         "version": "",
         "task": spec.task,
-        "summary": spec.summary,
+        "summary": told_summary(spec, options),
         "paper": spec.paper,
+        **({"license": licence} if licence else {}),
         "created": created,
         "model": {
             "format": "tfjs-graph-model",

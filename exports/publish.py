@@ -40,6 +40,7 @@ from zoo.tasks.metrics import SCORE_FLOOR, best_score_threshold
 DEFAULT_PRECISION = "auto"
 SMALLEST = "smallest"
 LEAST_F1 = 0.5
+MAX_LICENCE = 300
 MIXED = "mixed"
 """How an artifact's precision is called when its tensors have several."""
 
@@ -92,6 +93,7 @@ def publish(
     max_bytes: int | None = None,
     data: str | None = None,
     note: str = "",
+    licence: str = "",
     show: Path | None = None,
     runtime: str | None = None,
 ) -> Published:
@@ -101,7 +103,8 @@ def publish(
     `smallest` the fewest levels; any other precision is that of all kernels, with float32 biases. `max_bytes`
     lowers what topology and weights may weigh below the architecture's budget. The metric is
     measured on the run's validation pictures; `data` names their place where it has moved since. `note`, Markdown,
-    tells in the card where the pictures and labels come from; the card shows answers for the pictures in the folder
+    tells in the card where the pictures and labels come from, `licence`, a line, what the weights may be used for, in
+    card and manifest; the card shows answers for the pictures in the folder
     `show`, or else for generated ones. `runtime` is where TF.js replays the artifact before it
     becomes visible: "node", "browser", or "none"; left out, Node where it is installed.
 
@@ -109,6 +112,7 @@ def publish(
     Keras or TF.js do not come to the same answers; the store is then as it was.
     """
     check_choice(precision, smallest, tolerance, max_bytes)
+    check_licence(licence)
     replay = chosen_runtime(runtime)
     finished = RunFolder.open(run)
     record, winner = finished.record(), finished.winner()
@@ -145,7 +149,7 @@ def publish(
         trainable = _write_trainable(source, folder, winner, labels)
         golden = write_golden(folder, pictures, outputs)
         rounding = rounding_arguments(precision, smallest, tolerance, max_bytes)
-        about = Subject(finished, findings, before, after, quantization, size, note, name, rounding, shown)
+        about = Subject(finished, findings, before, after, quantization, size, note, name, rounding, shown, licence)
         write_card(about, folder, store)
         manifest = build_manifest(
             source.spec,
@@ -170,6 +174,7 @@ def publish(
                 "versions": record["versions"],
             },
             created=datetime.now(UTC).isoformat(timespec="seconds"),
+            licence=licence,
         )
         write_atomically(folder / MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
         _check_trains_on(folder, source.network)
@@ -199,6 +204,14 @@ def check_choice(
         raise ZooError(f"The tolerance is a share of the metric's 0 to 1, got {tolerance:g}. 0.003 is 0.3 points.")
     if max_bytes is not None and max_bytes <= 0:
         raise ZooError(f"What an artifact may weigh is above 0 bytes, got {max_bytes:,}. 70000 is 70 kB.")
+
+
+def check_licence(licence: str) -> None:
+    """Raise ZooError before any work for what is no line of text."""
+    if len(licence) > MAX_LICENCE or not licence.isprintable():
+        raise ZooError(
+            f"--license is one line of at most {MAX_LICENCE} characters, got {len(licence)}. Write more into the note."
+        )
 
 
 def rounding_arguments(precision: str, smallest: bool, tolerance: float, max_bytes: int | None) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from exports.publish import Published, check_choice, check_published_name, publish
+from exports.publish import Published, check_choice, check_licence, check_published_name, publish
 from tuner import sweep
 from zoo._places import Location
 
@@ -19,20 +19,24 @@ def run_model(
     name: str | None = None,
     precision: Mapping[str, Any] | None = None,
     note: str = "",
+    licence: str = "",
     show: Path | None = None,
     runtime: str | None = None,
     **sweep_options: Any,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sweep and publish one model, which verifies it; return its table row and its record.
 
-    `precision` holds the arguments of `publish` that choose it; `name`, `note`, `show` and `runtime` are its
-    others. Raises ZooError where a step fails.
+    `precision` holds the arguments of `publish` that choose it; `name`, `note`, `licence`, `show` and `runtime`
+    are its others. Raises ZooError where a step fails.
     """
     check_choice(**(precision or {}))
     check_published_name(name or model, model)
+    check_licence(licence)
     result = sweep(model, **sweep_options)
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
-    done = publish(result.folder, store, name=name, note=note, show=show, runtime=runtime, **(precision or {}))
+    done = publish(
+        result.folder, store, name=name, note=note, licence=licence, show=show, runtime=runtime, **(precision or {})
+    )
     row = published_row(done, untrained=result.untrained)
     record = {**done.record(), "run": str(result.folder)}
     if done.verification.largest_tfjs_difference is not None:
@@ -48,7 +52,7 @@ def published_row(done: Published, untrained: float | None = None) -> dict[str, 
         "bytes": done.manifest["model"]["bytes"],
         "gzip": done.manifest["model"]["gzip_bytes"],
         "metric": done.after.name,
-        **({} if untrained is None else {"untrained": f"{untrained:.4f}"}),
+        **({} if untrained is None else {"before training": f"{untrained:.4f}"}),
         "float32": f"{done.before.value:.4f}",
         "quantized": f"{done.after.value:.4f}",
         "data": f"{done.after.data} {done.after.split} ({done.after.pictures})",

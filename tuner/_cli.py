@@ -235,7 +235,7 @@ def _sweep(arguments: argparse.Namespace) -> None:
     )
     text = (
         f"{table(trial_rows(result.trials, result.metric))}\n\n{_doubt(result)}"
-        f"winner: {result.metric} {result.score:.4f} (untrained {result.untrained:.4f}) with {chosen}\n"
+        f"winner: {result.metric} {result.score:.4f} (before training {result.untrained:.4f}) with {chosen}\n"
         f"run:    {result.folder}\n"
         f"report: {result.folder / 'report.html'}\nnext:   zoo publish {result.folder}"
     )
@@ -257,8 +257,8 @@ def _doubt(result: SweepResult) -> str:
     if result.score > result.untrained:
         return ""
     return (
-        f"No trial did better than the untrained network ({result.metric} {result.untrained:.4f}). Train longer with "
-        f"--epochs, on more pictures, or look at the labels with 'zoo data show'.\n"
+        f"No trial did better than the network before training ({result.metric} {result.untrained:.4f}). Train longer "
+        f"with --epochs, on more pictures, or look at the labels with 'zoo data show'.\n"
     )
 
 

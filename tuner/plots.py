@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -36,23 +37,31 @@ def sweep_figures(records: Sequence[Record], metric: str, untrained: float) -> d
 def search_map(records: Sequence[Record], metric: str) -> Figure:
     """Batch size against learning rate, coloured by the metric; crosses are trials that failed."""
     figure, axes = _figure()
-    finished = [record for record in records if record["status"] == "completed"]
+    finished = sorted((one for one in records if one["status"] == "completed"), key=lambda record: record["score"])
     points = axes.scatter(
         [record["learning_rate"] for record in finished],
         [record["batch_size"] for record in finished],
         c=[record["score"] for record in finished],
         s=90,
     )
+    at_place: dict[tuple[float, int], list[str]] = defaultdict(list)
     for record in records:
         place = (record["learning_rate"], record["batch_size"])
+        at_place[place].append(f"{record['trial']}")
         if record["status"] == "failed":
             axes.scatter(*place, marker="x", color="tab:red", s=60)
-        if len(records) <= MOST_NUMBERS:
-            axes.annotate(f"{record['trial']}", place, (7, 4), textcoords="offset points", fontsize=7)
+    if len(records) <= MOST_NUMBERS:
+        for place, trials in at_place.items():
+            axes.annotate(", ".join(trials), place, (7, 4), textcoords="offset points", fontsize=7)
     axes.set(title=f"Search: colour is {metric}", xlabel="learning rate", ylabel="batch size", xscale="log")
     axes.set_yscale("log", base=2)
     sizes = sorted({record["batch_size"] for record in records})
     axes.set_yticks(sizes, [str(size) for size in sizes])
+    rates = [record["learning_rate"] for record in records]
+    if rates and max(rates) < 10 * min(rates):  # no power of ten may lie between, and others would hide one another
+        ticks = sorted({min(rates), math.sqrt(min(rates) * max(rates)), max(rates)})
+        axes.set_xticks(ticks, [f"{rate:.3g}" for rate in ticks])
+        axes.minorticks_off()
     figure.colorbar(points, ax=axes, label=metric)
     return figure
 
@@ -113,7 +122,7 @@ def best_so_far(records: Sequence[Record], metric: str, untrained: float) -> Fig
     scores = [record.get("score", float("-inf")) for record in records]
     finished = [(at, best) for at, best in zip(minutes, accumulate(scores, max), strict=True) if best > float("-inf")]
     axes.step([at for at, _ in finished], [best for _, best in finished], where="post", marker=".")
-    axes.axhline(untrained, color="tab:gray", linestyle=":", label="untrained")
+    axes.axhline(untrained, color="tab:gray", linestyle=":", label="before training")
     axes.legend(fontsize=7)
     axes.set(title="Best so far", xlabel="minutes of training, all trials together", ylabel=metric)
     return figure

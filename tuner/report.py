@@ -46,7 +46,7 @@ def write_report(
     best = "All trials failed."
     if winner is not None:
         best = (
-            f"Best {metric} <strong>{winner['score']:.4f}</strong> (untrained {record['untrained']:.4f}) with "
+            f"Best {metric} <strong>{winner['score']:.4f}</strong> (before training {record['untrained']:.4f}) with "
             f"{html.escape(_values(winner))}."
         )
     page = f"""<!doctype html>

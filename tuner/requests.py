@@ -19,7 +19,7 @@ from tuner.space import check_space, searchable
 from tuner.trials import Job
 from zoo._errors import ZooError, unknown
 from zoo._specs import FACE_RECOGNITION
-from zoo.catalog import default_source, open_catalog
+from zoo.catalog import open_catalog, source_of
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def _weights_place(place: str | Path) -> str:
     if path.exists():
         return str(path.resolve())
     try:
-        entry = open_catalog(default_source()).resolve(str(place))
+        entry = open_catalog(source_of(str(place))).resolve(str(place))
     except ZooError as error:
         raise ZooError(
             f"There are no weights to start from in {place}: it is no finished run and no .keras file, and no "

@@ -8,7 +8,7 @@ in two, new filters here keep their random kernels and what reads them begins at
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,25 @@ def start_from(model: Any, source: Any) -> None:
     if len(fitting) < LEAST_FITTING * len(model.variables):
         raise ZooError(
             f"Of the {len(model.variables)} weights of '{model.name}', only {len(fitting)} are among those to start "
-            f"from. Name a run of the same architecture with the same options, or of a narrower one."
+            f"from. {_advice(model, given)}"
         )
     wider = any(value.shape != tuple(variable.shape) for _, variable, value in fitting)
     if wider:
         _check_same_layers(model, source)
     for layer, variable, value in fitting:
         variable.assign(_widened(layer, keras.ops.convert_to_numpy(variable), value))
+
+
+def _advice(model: Any, given: Mapping[str, np.ndarray]) -> str:
+    """Say what to do about weights that do not fit: those of a wider network do once its options are given too."""
+    narrower = [
+        variable
+        for _, variable in _variables(model)
+        if variable.path in given and _fits(tuple(variable.shape), given[variable.path].shape, wider=True)
+    ]
+    if len(narrower) < LEAST_FITTING * len(model.variables):
+        return "Name a run of the same architecture with the same options, or of a narrower one."
+    return "They are of a wider network: give the options that it was built with, such as --option width=0.875."
 
 
 def _check_same_layers(model: Any, source: Any) -> None:

@@ -16,11 +16,14 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from zoo._errors import ZooError
+from zoo._errors import UnknownName, ZooError
 from zoo._options import add_model_options, model_options
 from zoo._quiet import import_keras
+
+if TYPE_CHECKING:
+    from zoo._specs import ModelSpec
 
 COMMAND_GROUP = "zoo.commands"
 EXIT_MISTAKE = 2
@@ -86,16 +89,16 @@ def add_store_option(parser: argparse.ArgumentParser, *, for_reading: bool = Fal
     `name` is that of the parsed value.
     """
     from zoo._places import as_location
-    from zoo.catalog import STORE_VARIABLE, default_source, default_store
+    from zoo.catalog import SHIPPED_NAME, STORE_VARIABLE, default_source, default_store, named_store
 
     parser.add_argument(
         "--store",
         dest=name,
-        type=as_location,
+        type=named_store if for_reading else as_location,
         default=default_source() if for_reading else default_store(),
         metavar="STORE",
         help=f"folder or URL of published models (default: {STORE_VARIABLE} or ./store"
-        + (", else the models that are shipped)" if for_reading else ")"),
+        + (f", else the models that come with the package, '{SHIPPED_NAME}')" if for_reading else ")"),
     )
 
 
@@ -146,11 +149,10 @@ def _list(arguments: argparse.Namespace) -> None:
 
 
 def _show(arguments: argparse.Namespace) -> None:
-    from zoo import get
     from zoo._picture import check_picture, draw_stages
     from zoo._show import describe, facts_text, stages_text
 
-    spec = get(arguments.name)
+    spec = _architecture(arguments.name)
     options = model_options(arguments.name, arguments.option)
     if arguments.plot is not None:
         check_picture(arguments.plot)
@@ -161,6 +163,23 @@ def _show(arguments: argparse.Namespace) -> None:
         record["picture"] = str(arguments.plot)
         text += f"\n\npicture: {arguments.plot}"
     emit(arguments, record, text)
+
+
+def _architecture(name: str) -> ModelSpec:
+    """Return a registered architecture. Raises: UnknownName for none, which tells where it names a trained model."""
+    from zoo import get
+    from zoo.catalog import open_catalog, source_of
+
+    try:
+        return get(name)
+    except UnknownName as error:
+        try:
+            trained = open_catalog(source_of(name)).resolve(name)
+        except ZooError:
+            raise error from None
+        raise UnknownName(
+            f"'{name}' is a trained model and no architecture. Its card names that: {trained.folder}/card.md."
+        ) from None
 
 
 def _find(arguments: argparse.Namespace) -> None:

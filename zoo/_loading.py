@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._places import Location, is_url
-from zoo.catalog import default_source, open_catalog
+from zoo.catalog import open_catalog, source_of
 
 
 def load(reference: str, store: Location | None = None, *, trainable: bool = False) -> Any:
@@ -21,9 +21,10 @@ def load(reference: str, store: Location | None = None, *, trainable: bool = Fal
 
     Every file is checked against its hash. A store behind a URL is fetched into a folder of the cache first. Raises
     UnknownName when nothing is published under the reference, BadArtifact for files that are torn or altered, ZooError
-    when there is no store.
+    when there is no store. Where none is named, and the default one has no such model, it is one of those that are
+    shipped.
     """
-    place = store if store is not None else default_source()
+    place = store if store is not None else source_of(reference)
     if is_url(place):
         place, entry = importlib.import_module("exports.transfer").cached(reference, place)
     else:

@@ -27,6 +27,8 @@ STORE_VARIABLE = "POCKET_ZOO_STORE"
 DEFAULT_STORE = "store"
 SHIPPED = Path(__file__).parent.parent / "exports" / "published"
 """The trained models that come with the package."""
+SHIPPED_NAME = "shipped"
+"""What users write for their store, where no folder is called so."""
 LATEST = "latest"
 """The alias of each model's newest version."""
 
@@ -117,15 +119,37 @@ class Catalog:
 
 def default_store() -> Location:
     """Return the store used when none is named: the environment variable POCKET_ZOO_STORE, else ./store."""
-    return as_location(os.environ.get(STORE_VARIABLE, DEFAULT_STORE))
+    return as_location(os.environ.get(STORE_VARIABLE) or DEFAULT_STORE)
 
 
 def default_source() -> Location:
     """Return where models are looked up when no store is named: the default store, else the one that is shipped."""
     store = default_store()
-    if STORE_VARIABLE not in os.environ and not (Path(store) / CATALOG_FILE).is_file() and SHIPPED.is_dir():
+    if not os.environ.get(STORE_VARIABLE) and not (Path(store) / CATALOG_FILE).is_file() and SHIPPED.is_dir():
         return SHIPPED
     return store
+
+
+def source_of(reference: str) -> Location:
+    """Return where a model is looked up when no store is named: where `default_source` says, and for what is not
+    there among those that are shipped."""
+    store = default_source()
+    if store != SHIPPED and not _holds(store, reference) and _holds(SHIPPED, reference):
+        return SHIPPED
+    return store
+
+
+def _holds(store: Location, reference: str) -> bool:
+    try:
+        open_catalog(store).resolve(reference)
+    except (NoCatalog, UnknownName):
+        return False
+    return True
+
+
+def named_store(text: str) -> Location:
+    """Read the store to look models up in that a user wrote; "shipped" means those that come with the package."""
+    return SHIPPED if text == SHIPPED_NAME and not Path(text).exists() else as_location(text)
 
 
 def read_catalog(store: Location) -> list[Entry]:
@@ -176,7 +200,8 @@ def _read(store: Location) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NoCatalog(
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
-            f"name another store with --store or {STORE_VARIABLE}."
+            f"name another store with --store or {STORE_VARIABLE}; '--store {SHIPPED_NAME}' is what comes with the "
+            f"package."
         ) from error
     except ZooError:  # the store does not answer, which says nothing about its catalogue
         raise
@@ -266,4 +291,5 @@ def _score(score: float | None) -> float:
 
 def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
     published = ", ".join(sorted(set(names))) or "nothing"
-    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.")
+    more = "" if store == SHIPPED else f" Those that come with the package: 'zoo find --store {SHIPPED_NAME}'."
+    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{more}")

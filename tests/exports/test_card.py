@@ -16,7 +16,7 @@ import zoo
 from exports._cli import rounding_choice
 from exports.card import CARD_FILE, RECIPE_FILE, recipe_lines, reproduce
 from exports.load import Loaded
-from exports.manifest import read_manifest
+from exports.manifest import read_manifest, told_summary
 from exports.pictures import CAPTION_PX, COLUMNS, NUM_PICTURES, TILE_PX, draw_samples
 from exports.publish import publish, rounding_arguments
 from tuner import sweep
@@ -53,6 +53,18 @@ def test_a_note_stands_in_the_card(run_folder: Path, tmp_path: Path) -> None:
     done = publish(run_folder, tmp_path, precision="uint8", note="Boxes by *hand*.", runtime="none")
     assert "Boxes by *hand*." in (done.folder / CARD_FILE).read_text()
     assert set(done.verification.differences) == {"keras"}  # and nowhere else
+
+
+def test_a_licence_stands_in_card_and_manifest_and_what_was_chosen_in_both(run_folder: Path, tmp_path: Path) -> None:
+    done = publish(run_folder, tmp_path, precision="uint8", licence="research only", runtime="none")
+    assert "- licence: research only\n" in (done.folder / CARD_FILE).read_text(encoding="utf-8")
+    assert read_manifest(done.folder)["license"] == "research only"
+    for wrong in ("two\nlines", "long" * 100):
+        with pytest.raises(zoo.ZooError, match="--license is one line of at most 300 characters"):
+            publish(run_folder, tmp_path, licence=wrong, runtime="none")
+    spec = zoo.get("yunet_n_160")
+    assert told_summary(spec, {**spec.options, "num_classes": 7}) == spec.summary
+    assert told_summary(spec, {"width": 0.5}).endswith(f" Built with width 0.5 in place of {spec.options['width']}.")
 
 
 def test_a_card_shows_the_pictures_given(run_folder: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from _commands import refused, zoo
 from _spoil import edit
 
 from exports.store import rebuild_catalog, set_alias
-from zoo.catalog import SHIPPED, open_catalog
+from zoo.catalog import SHIPPED, STORE_VARIABLE, open_catalog, source_of
 
 MODEL = "gate_64"
 OTHER = "20200101-00000000"
@@ -46,6 +46,41 @@ def test_an_alias_travels_with_its_model(
     code, out, _ = zoo(capfd, command, f"{MODEL}@stable", *ends, "--json")
     assert (code, json.loads(out)[0]["alias"]) == (0, "stable")
     assert open_catalog(there).resolve(f"{MODEL}@stable").version == newest
+
+
+def test_models_that_come_with_the_package_can_be_pulled_with_no_word_of_where_they_are(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert zoo(capfd, "pull", MODEL, "--store", tmp_path / "mine")[0] == 0
+    assert open_catalog(tmp_path / "mine").resolve(MODEL).version == open_catalog(SHIPPED).resolve(MODEL).version
+    assert zoo(capfd, "pull", MODEL, "--source", "shipped", "--store", tmp_path / "mine")[0] == 0
+
+
+def test_what_a_store_of_ones_own_does_not_hold_is_looked_up_among_the_shipped(
+    own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(STORE_VARIABLE, str(own))
+    shipped = open_catalog(SHIPPED).resolve(MODEL)
+    assert source_of(MODEL) == own
+    assert source_of(f"{MODEL}@stable") == own
+    assert source_of("yunet_a_160") == SHIPPED
+    assert source_of("nobody") == own
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "none"))
+    assert source_of(f"{MODEL}@{shipped.version}") == SHIPPED
+    assert source_of("nobody") == tmp_path / "none"
+    monkeypatch.setenv(STORE_VARIABLE, "")  # as if it were not set
+    monkeypatch.chdir(tmp_path)
+    assert source_of(MODEL) == SHIPPED
+    assert "yunet_a_160" in zoo(capfd, "find", "--store", "shipped")[1]
+    (tmp_path / "shipped").mkdir()
+    assert "There is no catalog.json in shipped" in refused(capfd, "find", "--store", "shipped")
+    assert refused(capfd, "find", "--name", "nobody", "--store", own).endswith("'zoo find --store shipped'.")
+
+
+def test_names_that_are_something_else_are_told_so(capfd: pytest.CaptureFixture[str]) -> None:
+    version = open_catalog(SHIPPED).resolve(MODEL).version
+    assert f"holds versions of a model, {version}. Name one" in refused(capfd, "verify", SHIPPED / MODEL)
+    assert "is a trained model and no architecture. Its card" in refused(capfd, "show", "mask_detector")
 
 
 @pytest.mark.parametrize("reference", [MODEL, f"{MODEL}@{OTHER}", f"{MODEL}@latest"])

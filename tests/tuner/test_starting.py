@@ -119,6 +119,11 @@ def test_a_published_network_that_was_altered_is_not_trained_on(artifact: Path, 
         zoo.load("yunet_n_160", store=tmp_path / "store", trainable=True)
 
 
+def test_weights_of_a_wider_network_ask_for_its_options() -> None:
+    with pytest.raises(zoo.ZooError, match="They are of a wider network: give the options"):
+        start_from(zoo.build("yunet_a_96"), zoo.build("yunet_a_96", width=0.5))
+
+
 def test_heads_of_other_labels_begin_anew() -> None:
     two, three = zoo.build("pebble_cls_48", num_classes=2), zoo.build("pebble_cls_48", num_classes=3)
     before = {variable.path: keras.ops.convert_to_numpy(variable) for variable in three.variables}
