@@ -158,13 +158,15 @@ def add_commands(commands: Any) -> None:
         commands,
         "evaluate",
         _evaluate,
-        "measure an artifact, a run or a .keras file on labelled pictures",
+        "measure a published model, a run or a .keras file on labelled pictures",
         [
             "zoo evaluate ARTIFACT --data DIR --split val --min-face 0.06 --save-detections found.json",
             "zoo evaluate ARTIFACT --pairs LFW_DIR --json",
         ],
     )
-    evaluating.add_argument("target", metavar="TARGET", help="artifact folder, run folder or .keras file")
+    evaluating.add_argument(
+        "target", metavar="TARGET", help="a published model's name or folder, a run or a .keras file"
+    )
     evaluating.add_argument(
         "--data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'; default: what it was trained on"
     )

@@ -35,7 +35,6 @@ from zoo.tasks.metrics import (
 
 IOU = 0.5
 FALSE_ACCEPT_RATES = (1e-2, 1e-3)
-EYES = ("right_eye", "left_eye")
 
 
 @dataclass(frozen=True)
@@ -103,13 +102,12 @@ def _measure_boxes(findings: Findings, iou: float, min_face: float) -> list[Meas
     ]
     head, dataset = findings.loaded.spec.head, findings.labelled.dataset
     names = head.keypoints if isinstance(head, GridHead) else ()
-    if names == dataset.keypoints and set(EYES) <= set(names):
-        eyes = (names.index(EYES[0]), names.index(EYES[1]))
-        measured.append(findings.measurement("landmark_error", _landmark_error(findings, sides, eyes)))
+    if names and names == dataset.keypoints:
+        measured.append(findings.measurement("landmark_error", _landmark_error(findings, sides)))
     return measured
 
 
-def _landmark_error(findings: Findings, sides: Comparison, eyes: tuple[int, int]) -> float:
+def _landmark_error(findings: Findings, sides: Comparison) -> float:
     inputs, pictures = findings.loaded.spec.inputs, findings.labelled.pictures
     sizes = pictures.sizes_px.tolist()
     found_px = [_in_pixels(one, inputs, *size) for one, size in zip(sides.found, sizes, strict=True)]
@@ -118,7 +116,7 @@ def _landmark_error(findings: Findings, sides: Comparison, eyes: tuple[int, int]
         for truth, size in zip(sides.truths, sizes, strict=True)
     ]
     points_px = [to_picture(points, inputs, *size) for points, size in zip(pictures.keypoints, sizes, strict=True)]
-    return landmark_error(truths_px, points_px, found_px, eyes)
+    return landmark_error(truths_px, points_px, found_px)
 
 
 def _in_pixels(found: Detections, inputs: ImageSpec, height_px: int, width_px: int) -> Detections:

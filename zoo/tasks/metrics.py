@@ -168,15 +168,15 @@ def landmark_error(
     truths: Sequence[Truth],
     keypoints: Sequence[np.ndarray],
     found: Sequence[Detections],
-    eyes: tuple[int, int],
     iou_threshold: float = 0.5,
 ) -> float:
-    """Mean distance of landmarks from where they should be, over the distance of the eyes; lower is better.
+    """Mean distance of landmarks from where they should be, over the size of the face; lower is better.
 
     Shapes: keypoints per picture (n, k, 2), NaN where unknown, in the unit of the boxes, which must be the same along
     both axes. Counts each labelled box that is found (best score first, each detection once, IoU at least
-    `iou_threshold`) and has both `eyes`, two indices into k; the mean is over its known landmarks, then over boxes. NaN
-    where there is none. Source: inter-ocular normalised mean error, Sagonas et al., ICCV Workshops 2013.
+    `iou_threshold`) and has landmarks; its size is the root of its area, for the distance of the eyes, which others
+    take, vanishes in profile. The mean is over its known landmarks, then over boxes. NaN where there is none. Source:
+    normalised mean error, Bulat and Tzimiropoulos, ICCV 2017 (arXiv:1703.07332), section 4.
     """
     errors = []
     for truth, points, detections in zip(truths, keypoints, found, strict=True):
@@ -188,10 +188,11 @@ def landmark_error(
                 continue
             match = int(candidates.argmax())
             free[match] = False
-            eye_distance = np.linalg.norm(points[match, eyes[0]] - points[match, eyes[1]])
-            if np.isfinite(eye_distance) and eye_distance > 0:
-                distances = np.linalg.norm(detections.keypoints[row] - points[match], axis=1)
-                errors.append(np.nanmean(distances) / eye_distance)
+            distances = np.linalg.norm(detections.keypoints[row] - points[match], axis=1)
+            left, top, right, bottom = truth.boxes[match]
+            size = np.sqrt(max(right - left, 0) * max(bottom - top, 0))
+            if np.isfinite(distances).any() and size > 0:
+                errors.append(np.nanmean(distances) / size)
     return float(np.mean(errors)) if errors else float("nan")
 
 

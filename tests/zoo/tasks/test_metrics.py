@@ -263,14 +263,14 @@ def test_landmark_error_by_hand() -> None:
     moved = points + np.array([[[0.01, 0.0]], [[0.0, 0.04]]])
     moved = np.concatenate([moved, np.full((1, 3, 2), 9.0)])
     some = with_points(found((A, 0.9), (B, 0.8), (A, 0.1)), moved)  # the last finds a face a second time
-    assert landmark_error([truth(A, B)], [points], [some], (0, 1)) == pytest.approx((0.01 / 0.1 + 0.04 / 0.2) / 2)
+    assert landmark_error([truth(A, B)], [points], [some]) == pytest.approx((0.01 / 0.3 + 0.04 / 0.4) / 2)
 
 
 def test_landmark_error_passes_over_what_is_unknown() -> None:
     points = np.array([[[0.2, 0.2], [0.3, 0.2], [np.nan, np.nan]]])
     some = with_points(found((A, 0.9)), np.array([[[0.2, 0.2], [0.3, 0.22], [0.5, 0.5]]]))
-    assert landmark_error([truth(A)], [points], [some], (0, 1)) == pytest.approx((0.0 + 0.02) / 2 / 0.1)
-    assert np.isnan(landmark_error([truth(A)], [points], [some], (0, 2)))
-    assert np.isnan(landmark_error([truth(A)], [points], [with_points(found(), np.zeros((0, 3, 2)))], (0, 1)))
-    assert np.isnan(landmark_error([truth()], [np.zeros((0, 3, 2))], [some], (0, 1)))
-    assert np.isnan(landmark_error([truth(A, ignore=[True])], [points], [some], (0, 1)))
+    assert landmark_error([truth(A)], [points], [some]) == pytest.approx((0.0 + 0.02) / 2 / 0.3)
+    assert np.isnan(landmark_error([truth(A)], [np.full((1, 3, 2), np.nan)], [some]))
+    assert np.isnan(landmark_error([truth(A)], [points], [with_points(found(), np.zeros((0, 3, 2)))]))
+    assert np.isnan(landmark_error([truth()], [np.zeros((0, 3, 2))], [some]))
+    assert np.isnan(landmark_error([truth(A, ignore=[True])], [points], [some]))

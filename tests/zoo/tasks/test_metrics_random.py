@@ -283,11 +283,12 @@ def test_landmark_error_equals_the_loop(seed: int) -> None:
             if not overlaps or max(overlaps) < 0.5:
                 continue
             match = free.pop(overlaps.index(max(overlaps)))
-            eyes = np.hypot(*(here[match, 0] - here[match, 1]))
-            if np.isfinite(eyes):
-                distances = [np.hypot(*(marks[row, mark] - here[match, mark])) for mark in range(3)]
-                errors.append(np.mean([distance for distance in distances if np.isfinite(distance)]) / eyes)
-    measured = landmark_error(truths, points, guessed, (0, 1))
+            x1, y1, x2, y2 = truth.boxes[match].tolist()
+            distances = [np.hypot(*(marks[row, mark] - here[match, mark])) for mark in range(3)]
+            known = [distance for distance in distances if np.isfinite(distance)]
+            if known:
+                errors.append(np.mean(known) / ((x2 - x1) * (y2 - y1)) ** 0.5)
+    measured = landmark_error(truths, points, guessed)
     assert measured == pytest.approx(np.mean(errors) if errors else np.nan, nan_ok=True)
 
 
