@@ -7,7 +7,7 @@
 
 from zoo._errors import BadArtifact, BadData, BadImage, BudgetExceeded, DuplicateName, UnknownName, ZooError
 from zoo._lazy import keras
-from zoo._loading import load
+from zoo._loading import load, open_model
 from zoo._registry import build, get, list_models, register_model
 from zoo._specs import (
     BUDGET_BYTES,
@@ -58,5 +58,6 @@ __all__ = [
     "keras",
     "list_models",
     "load",
+    "open_model",
     "register_model",
 ]

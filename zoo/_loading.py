@@ -1,4 +1,4 @@
-"""`zoo.load`: a published model as a Keras model.
+"""`zoo.load` and `zoo.open_model`: a published model as a Keras model, and as one that answers for pictures.
 
 The one place here that reaches up, to `exports`, and only when called: opening an artifact takes a framework.
 """
@@ -24,13 +24,28 @@ def load(reference: str, store: Location | None = None, *, trainable: bool = Fal
     when there is no store. Where none is named, and the default one has no such model, it is one of those that are
     shipped.
     """
+    folder, sha256 = _fetched(reference, store)
+    if trainable:
+        return importlib.import_module("exports.importing").load_trainable(folder, sha256)
+    return importlib.import_module("exports.load").load_artifact(folder, manifest_sha256=sha256).network
+
+
+def open_model(reference: str, store: Location | None = None) -> Any:
+    """Return what answers for pictures with the model that a reference means, as `load` reads it.
+
+    By its task that is a `Detector`, with `detect(picture)`, a `Recognizer`, with `embed(picture, landmarks)`, or a
+    `Classifier`, with `classify(picture)`, of `exports.answers`. Raises as `load` does.
+    """
+    folder, sha256 = _fetched(reference, store)
+    loaded = importlib.import_module("exports.load").load_artifact(folder, manifest_sha256=sha256)
+    return importlib.import_module("exports.answers").model_of(loaded)
+
+
+def _fetched(reference: str, store: Location | None) -> tuple[Path, str]:
+    """Return an artifact's folder, fetched where it is behind a URL, and the hash that its manifest should have."""
     place = store if store is not None else source_of(reference)
     if is_url(place):
         place, entry = importlib.import_module("exports.transfer").cached(reference, place)
     else:
         entry = open_catalog(place).resolve(reference)
-    folder = Path(place) / entry.path
-    if trainable:
-        return importlib.import_module("exports.importing").load_trainable(folder, entry.manifest_sha256)
-    load_artifact = importlib.import_module("exports.load").load_artifact
-    return load_artifact(folder, manifest_sha256=entry.manifest_sha256).network
+    return Path(place) / entry.path, entry.manifest_sha256

@@ -1,0 +1,120 @@
+"""`zoo predict`: what a model answers for pictures, in words or drawn. Heavy imports happen inside the command."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exports._measure_cli import find_target
+from zoo._cli import add_command, emit, table
+from zoo._errors import ZooError
+from zoo._files import check_writable
+from zoo._quiet import import_keras
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from exports.answers import Classifier, Detector, Find, Recognizer
+
+    Pictures = Mapping[Path, np.ndarray]
+    Answers = tuple[list[dict[str, Any]], list[dict[str, Any]]]
+    """Rows of a table, and records for JSON."""
+
+
+def _predict(arguments: argparse.Namespace) -> None:
+    target, out, threshold = find_target(arguments.target), arguments.out, arguments.threshold
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ZooError(f"--threshold is a score from 0 to 1, got {threshold:g}. Leave it out for the model's own.")
+    if out is not None:
+        _check_drawings(out, arguments.pictures)
+    import_keras()
+    from exports.answers import Classifier, Detector, as_pixels, model_of
+    from exports.load import load_target
+
+    model = model_of(load_target(target))
+    if not isinstance(model, Detector) and (out is not None or threshold is not None):
+        raise ZooError(f"'{model.spec.name}' finds no boxes. Leave out --out and --threshold.")
+    pictures = {path: as_pixels(path) for path in arguments.pictures}  # all, before anything is answered
+    if isinstance(model, Detector):
+        rows, records = _found(model, pictures, threshold, out)
+    else:
+        rows, records = _named(model, pictures) if isinstance(model, Classifier) else _embedded(model, pictures)
+    emit(arguments, records, table(rows))
+
+
+def _check_drawings(out: Path, pictures: Sequence[Path]) -> None:
+    """Raise ZooError before any work where drawings could not be written, or one would take another's place."""
+    check_writable(out)
+    name, count = Counter(path.stem for path in pictures).most_common(1)[0]
+    if count > 1:
+        raise ZooError(f"{count} pictures are called {name}, and --out writes one {name}.png. Draw them one by one.")
+
+
+def _found(model: Detector, pictures: Pictures, threshold: float | None, out: Path | None) -> Answers:
+    rows: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+    for path, pixels in pictures.items():
+        found = model.detect(pixels, threshold)
+        records.append({"picture": str(path), "found": [vars(one) for one in found]})
+        rows += [_row(path, one) for one in found] or [{"picture": path.name, "label": "nothing found"}]
+        if out is not None:
+            _draw(pixels, found, model.labels, out / f"{path.stem}.png")
+    return rows, records
+
+
+def _named(model: Classifier, pictures: Pictures) -> Answers:
+    shares = {path: model.classify(pixels) for path, pixels in pictures.items()}
+    rows = [{"picture": path.name, **{label: f"{share:.3f}" for label, share in of}} for path, of in shares.items()]
+    return rows, [{"picture": str(path), "classes": dict(of)} for path, of in shares.items()]
+
+
+def _embedded(model: Recognizer, pictures: Pictures) -> Answers:
+    vectors = {path: model.embed(pixels) for path, pixels in pictures.items()}
+    first, reference = next(iter(vectors.items()))
+    rows = [
+        {"picture": path.name, f"cosine with {first.name}": f"{float(vector @ reference):.3f}"}
+        for path, vector in vectors.items()
+    ]
+    return rows, [{"picture": str(path), "embedding": vector.tolist()} for path, vector in vectors.items()]
+
+
+def _row(path: Path, found: Find) -> dict[str, Any]:
+    sides = dict(zip(("x", "y", "width", "height"), (f"{value:.0f}" for value in found.box), strict=True))
+    return {"picture": path.name, "label": found.label, "score": f"{found.score:.3f}", **sides}
+
+
+def _draw(pixels: np.ndarray, found: Sequence[Find], names: Sequence[str], output: Path) -> None:
+    import numpy as np
+
+    from tuner.data.show import draw_detections
+
+    boxes = np.array([one.box for one in found], float).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    marks = np.array([list(one.landmarks.values()) for one in found], float).reshape(len(found), -1, 2)
+    labels, scores = [one.label for one in found], [one.score for one in found]
+    output.parent.mkdir(parents=True, exist_ok=True)
+    draw_detections(pixels, boxes, labels, scores, marks, names=names).save(output)
+
+
+def add_commands(commands: Any) -> None:
+    """Register `predict`; named in the entry point group `zoo.commands`."""
+    predicting = add_command(
+        commands,
+        "predict",
+        _predict,
+        "say, or draw, what a model answers for pictures",
+        ["zoo predict yunet_xs_320 photo.jpg --out drawn", "zoo predict sphereface_112 one.png other.png --json"],
+    )
+    predicting.add_argument("target", metavar="MODEL", help="a published model's name or folder, or a run")
+    predicting.add_argument(
+        "pictures", nargs="+", type=Path, metavar="PICTURE", help="a file; for recognizers, of one aligned face"
+    )
+    predicting.add_argument(
+        "--threshold", type=float, metavar="SCORE", help="lowest score of a box, 0 to 1 (default: the model's)"
+    )
+    predicting.add_argument(
+        "--out", "-o", type=Path, metavar="DIR", help="draw what a detector finds, one PNG a picture"
+    )
