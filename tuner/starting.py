@@ -17,6 +17,10 @@ import numpy as np
 
 import zoo
 from zoo._errors import ZooError
+from zoo._loading import load_folder
+
+PUBLISHED = "manifest.json"
+"""The file by which a published model's folder is known."""
 
 LEAST_FITTING = 0.5
 """A network starts from weights that fit at least this share of its own; heads of other labels may differ."""
@@ -30,6 +34,8 @@ def read_start(place: str) -> Any:
     path = Path(place)
     if not path.is_absolute():
         return zoo.load(place, trainable=True)
+    if (path / PUBLISHED).is_file():
+        return load_folder(path, trainable=True)
     file = path / "winner.keras" if path.is_dir() else path
     if not file.is_file():
         raise ZooError(

@@ -24,10 +24,14 @@ def load(reference: str, store: Location | None = None, *, trainable: bool = Fal
     when there is no store. Where none is named, and the default one has no such model, it is one of those that are
     shipped.
     """
-    folder, sha256 = _fetched(reference, store)
+    return load_folder(*_fetched(reference, store), trainable=trainable)
+
+
+def load_folder(folder: Path, manifest_sha256: str | None = None, *, trainable: bool = False) -> Any:
+    """Return the Keras model of a published artifact's folder, as `load` does. Raises: BadArtifact as it does."""
     if trainable:
-        return importlib.import_module("exports.importing").load_trainable(folder, sha256)
-    return importlib.import_module("exports.load").load_artifact(folder, manifest_sha256=sha256).network
+        return importlib.import_module("exports.importing").load_trainable(folder, manifest_sha256)
+    return importlib.import_module("exports.load").load_artifact(folder, manifest_sha256=manifest_sha256).network
 
 
 def open_model(reference: str, store: Location | None = None) -> Any:

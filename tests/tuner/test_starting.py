@@ -88,6 +88,8 @@ def test_training_starts_from_a_published_model(
     result = sweep("yunet_n_160", out=tmp_path, weights="yunet_n_160", **QUICK)
     again = sweep("yunet_n_160", out=tmp_path, weights=run_folder, **QUICK)
     assert result.untrained == pytest.approx(again.untrained, abs=0.02)
+    by_folder = sweep("yunet_n_160", out=tmp_path, weights=artifact, **QUICK)
+    assert by_folder.untrained == result.untrained
     asked = RunFolder.open(result.folder).read_json("run.json")["request"]
     assert asked["weights"] == f"yunet_n_160@{artifact.name}"  # a later version changes nothing
 
