@@ -99,7 +99,7 @@ def yunet_xs_160(spec: ModelSpec, *, width: float = 0.75, activation: str = "rel
     max_bytes=300_000,
 )
 def yunet_xs_320(spec: ModelSpec, *, width: float = 0.75, activation: str = "relu") -> Any:
-    """Three quarters of YuNet-s at 320x320: crowds, in half the time of YuNet-n."""
+    """Three quarters of YuNet-s at 320x320, for crowds."""
     return yunet(spec, S, width=width, activation=activation)
 
 
