@@ -2,7 +2,7 @@
 
     python benchmarks/face_accuracy.py --data DIR                       # the shipped face detectors and face-api.js
     python benchmarks/mediapipe_faces.py --pictures DIR/images -o found.json   # where MediaPipe is
-    python benchmarks/yunet_faces.py --model yunet.onnx --side 320 --pictures DIR/images -o yunet.json   # where OpenCV is
+    python benchmarks/yunet_faces.py --model yunet.onnx --side 320 --pictures DIR/images -o yunet.json   # with OpenCV
     python benchmarks/face_accuracy.py --data DIR --found "MediaPipe short range=found.json=229714" \\
         --found "YuNet-n 320 px=yunet.json=317434"
 
