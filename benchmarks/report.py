@@ -107,8 +107,8 @@ def faces() -> Iterator[str]:
         "`python benchmarks/face_accuracy.py --data DIR`; a detector of another project keeps its own pre-processing "
         "and its default settings, but for the least score. The boxes of faces-detection were made by the teacher that "
         "the shipped detectors learned from, YuNet-n at 640 pixels, those of masks by people; "
-        "its training pictures were among theirs. YuNet, by `benchmarks/yunet_faces.py`, weighs what its ONNX files do, "
-        "in float32."
+        "its training pictures were among theirs. YuNet, by `benchmarks/yunet_faces.py`, weighs what its ONNX files "
+        "do, in float32."
     )
     yield ""
     for name, result in read("face-accuracy.json").items():
