@@ -31,8 +31,8 @@ FEWEST_LEVELS = 7
 def choose_auto(calibration: Calibration) -> Weights:
     """Return the cheapest weights that keep the metric: uint8, and uint16 where a byte saves most damage.
 
-    Of those for at most `SPARE_SHARES` more bytes, the most exact that lose nothing of the metric; where all lose some,
-    the most exact within the tolerance. Raises ZooError when the metric cannot be kept within the byte budget.
+    Of those for at most `SPARE_SHARES` more bytes, the most exact within the tolerance: between them the metric differs
+    by chance, and the error of the outputs does not. Raises ZooError when the metric cannot be kept within the budget.
     """
     own, searched = (
         {path: calibration.quantized(path, LEVELS["uint8"], is_searched=wanted) for path in calibration.values}
@@ -44,15 +44,9 @@ def choose_auto(calibration: Calibration) -> Weights:
         upgrades = [_upgrades(calibration, own, int(share * size_of(own)), spare) for share in shares]
         return sorted(({**base, **more} for more in upgrades for base in (own, searched)), key=calibration.error)
 
-    kept: Weights | None = None
     for choice in choices(SPARE_SHARES):
-        metric = calibration.metric(choice)
-        if metric >= calibration.before:
+        if calibration.keeps_the_metric(choice):
             return choice
-        if kept is None and metric >= calibration.before - calibration.tolerance:
-            kept = choice
-    if kept is not None:
-        return kept
     for share in SHARES:
         for choice in choices([share]):
             if calibration.keeps_the_metric(choice):
