@@ -321,7 +321,7 @@ def draw(accuracy: Mapping[str, Any], path: Path) -> None:
                 axes.plot(*place, "o" if is_ours else "s", color="C0" if is_ours else "C1")
                 at = (side, (height - place[1]) * PANEL_POINTS - 3)
                 axes.annotate(row["detector"], place, at, textcoords="offset points", fontsize=7, ha=ends)
-        axes.set(xscale="log", xlim=(4, 6000), ylim=(0, 1), title=name)
+        axes.set(xscale="log", xlim=(4, 6000), ylim=(0, 1.04), title=name)
         axes.set(xlabel="model, kB", ylabel="AP50, faces from 6 %")
         axes.set_xticks([30, 60, 100, 200, 400], ["30", "60", "100", "200", "400"])
         axes.minorticks_off()
