@@ -46,7 +46,7 @@ FIND_IN_PICTURE = """async (data) => {
   const picture = new Image();
   picture.src = 'data:image/png;base64,' + data;
   await picture.decode();
-  return window.detect(picture);
+  return window.answer(picture);
 }"""
 
 

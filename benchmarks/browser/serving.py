@@ -25,6 +25,17 @@ if TYPE_CHECKING:
 
 PEER = HERE / "node_modules" / "@vladmandic" / "face-api"
 PEER_PAGE = "face-api.html"
+"""Finds faces with `?input=PX`, else embeds one."""
+BLOCK = """async (count) => {
+  const times = [];
+  for (let index = 0; index < count; index += 1) {
+    const started = performance.now();
+    await window.answer();
+    times.push(performance.now() - started);
+  }
+  return times;
+}"""
+"""Returns the milliseconds of so many answers for the page's picture."""
 WASM = next((PAGES / "assets").glob("tfjs-*"), PAGES)
 
 

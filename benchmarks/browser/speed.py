@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from serving import HERE, PEER_PAGE, WASM, Server, packed, peer_version, visit
+from serving import BLOCK, HERE, PEER_PAGE, WASM, Server, packed, peer_version, visit
 
 from exports.browser import in_background, launch
 from exports.store import rebuild_catalog
@@ -42,15 +42,6 @@ REFERENCE = "TinyFaceDetector 416"
 
 PICTURE = "portrait.jpg"
 RESULTS = HERE.parent / "results" / "browser.json"
-BLOCK = """async (count) => {
-  const times = [];
-  for (let index = 0; index < count; index += 1) {
-    const started = performance.now();
-    await window.detect();
-    times.push(performance.now() - started);
-  }
-  return times;
-}"""
 
 
 @dataclass

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
-from serving import HERE, PEER, WASM, Server, peer_version, visit
+from serving import BLOCK, HERE, PEER, PEER_PAGE, WASM, Server, peer_version, visit
 from tqdm import tqdm
 
 from exports.browser import in_background, launch
@@ -49,22 +49,13 @@ from faces_by_dlib import CHIP_SIDE_PX, cut, to_chip
 
 RESULTS = HERE.parent / "results" / "verification.json"
 PEER_NAME = "face-api.js FaceRecognitionNet"
-BLOCK = """async (count) => {
-  const times = [];
-  for (let index = 0; index < count; index += 1) {
-    const started = performance.now();
-    await window.embed();
-    times.push(performance.now() - started);
-  }
-  return times;
-}"""
 EMBED_PICTURES = """async (pictures) => {
   const vectors = [];
   for (const data of pictures) {
     const picture = new Image();
     picture.src = 'data:image/png;base64,' + data;
     await picture.decode();
-    vectors.push(await window.embed(picture));
+    vectors.push(await window.answer(picture));
   }
   return vectors;
 }"""
@@ -100,7 +91,7 @@ def main() -> None:
         store = Path(scratch)
         contenders = [taken(artifact, store) for artifact in arguments.artifacts or shipped()]
         size = sum(path.stat().st_size for path in (PEER / "model").glob("face_recognition_model*"))
-        contenders.append(Contender(PEER_NAME, "face-api-embed.html", size, is_peer=True))
+        contenders.append(Contender(PEER_NAME, PEER_PAGE, size, is_peer=True))
         rebuild_catalog(store)
         with Server(store) as server, in_background(server), launch() as browser:
             version = browser.version
@@ -150,7 +141,7 @@ def taken(artifact: Path, store: Path) -> Contender:
     manifest = json.loads((artifact / "manifest.json").read_text(encoding="utf-8"))
     shutil.copytree(artifact, store / manifest["name"] / manifest["version"])
     size = sum(path.stat().st_size for path in (artifact / "model.json", *artifact.glob("weights*.bin")))
-    return Contender(manifest["name"], f"pocket-zoo-embed.html?model={manifest['name']}@{manifest['version']}", size)
+    return Contender(manifest["name"], f"pocket-zoo.html?model={manifest['name']}@{manifest['version']}", size)
 
 
 def scores(contender: Contender, pairs: FilePairs, page: Page) -> dict[str, float]:
