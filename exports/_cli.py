@@ -15,6 +15,7 @@ from zoo._errors import ZooError
 from zoo._options import add_model_options, model_options
 from zoo._places import Location, open_place
 from zoo._registry import get
+from zoo.catalog import SHIPPED_NAME, named_store
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_PORT = 8_170
@@ -218,9 +219,9 @@ def add_commands(commands: Any) -> None:
     serving.add_argument(
         "store",
         nargs="?",
-        type=Path,
+        type=named_store,
         metavar="STORE",
-        help="default: POCKET_ZOO_STORE or ./store, else the shipped models",
+        help=f"default: POCKET_ZOO_STORE or ./store, else the models that come with the package, '{SHIPPED_NAME}'",
     )
     serving.add_argument(
         "--port", type=port, default=DEFAULT_PORT, metavar="N", help="default %(default)s; 0 takes any"

@@ -200,8 +200,8 @@ def _read(store: Location) -> dict[str, Any]:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NoCatalog(
             f"There is no {CATALOG_FILE} in {store}. Publish a model there first ('zoo run NAME --store {store}'), or "
-            f"name another store with --store or {STORE_VARIABLE}; '--store {SHIPPED_NAME}' is what comes with the "
-            f"package."
+            f"name another store with --store or {STORE_VARIABLE}; what comes with the package is the store "
+            f"'{SHIPPED_NAME}'."
         ) from error
     except ZooError:  # the store does not answer, which says nothing about its catalogue
         raise

@@ -227,3 +227,5 @@ def test_without_a_store_the_shipped_models_are_served(
     (tmp_path / "store" / "catalog.json").write_bytes((SHIPPED / "catalog.json").read_bytes())
     assert main(["serve", "--port", "0"]) == 0
     assert "shows store; Ctrl-C" in capsys.readouterr().out
+    assert main(["serve", "shipped", "--port", "0"]) == 0
+    assert f"{SHIPPED}; Ctrl-C" in capsys.readouterr().out
