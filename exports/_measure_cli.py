@@ -100,6 +100,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     from exports.measures import check_measures, measure_all, measure_pairs, save_detections
 
     loaded = load_target(target)
+    name = target.parent.name if (target / "manifest.json").is_file() else loaded.spec.name
     if arguments.input_size is not None:
         loaded = at_input_size(loaded, arguments.input_size)
     check_measures(loaded, arguments.iou, arguments.min_face, saving is not None)
@@ -117,7 +118,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         measured += measure_pairs(loaded, arguments.pairs)
     rows = [
         {
-            "model": loaded.spec.name,
+            "model": name,
             "metric": done.name + (f", faces from {done.min_face:g}" if done.min_face else ""),
             "value": "undefined" if math.isnan(done.value) else f"{done.value:.4f}",
             "data": f"{done.data} {done.split}",
@@ -132,7 +133,13 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     lines = [f"{saved:,} detections: {saving}"] if saved is not None else []
     lines += [f"picture: {plot}"] if plot is not None else []
     text = "\n".join([table(rows), "", *lines] if lines else [table(rows)])
-    record = {"model": loaded.spec.name, **records[0], "metrics": records, "picture": plot and str(plot)}
+    record = {
+        "model": name,
+        "architecture": loaded.spec.name,
+        **records[0],
+        "metrics": records,
+        "picture": plot and str(plot),
+    }
     emit(arguments, record, text)
 
 

@@ -15,6 +15,7 @@ import pytest
 from _commands import EXIT_MISTAKE, refused, zoo
 from _folders import coco
 from _stores import put
+from PIL import Image
 
 from exports.manifest import MANIFEST_FILE
 
@@ -133,6 +134,16 @@ def test_evaluate_takes_what_find_prints(
     assert json.loads(out)["pictures"] == 8
     assert "No model 'yunet' is published in" in refused(capfd, "evaluate", "yunet")
     assert "There is no gone/run. Give a published" in refused(capfd, "evaluate", "gone/run")
+
+
+def test_evaluate_calls_a_model_by_its_own_name(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    for number, label in enumerate(("mask_weared_incorrect", "with_mask", "without_mask")):
+        for split in ("train", "val"):
+            (tmp_path / split / label).mkdir(parents=True)
+            Image.new("RGB", (64, 64), (80 * number, 0, len(split))).save(tmp_path / split / label / "1.png")
+    code, text, _ = zoo(capfd, "evaluate", "mask_classifier", "--data", tmp_path, "--json")
+    assert code == 0
+    assert (json.loads(text)["model"], json.loads(text)["architecture"]) == ("mask_classifier", "dense4_cls_64")
 
 
 def test_saved_detections_score_what_was_printed(
