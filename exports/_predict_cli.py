@@ -108,7 +108,11 @@ def add_commands(commands: Any) -> None:
         "say, or draw, what a model answers for pictures",
         ["zoo predict yunet_xs_320 photo.jpg --out drawn", "zoo predict sphereface_112 one.png other.png --json"],
     )
-    predicting.add_argument("target", metavar="MODEL", help="a published model's name or folder, or a run")
+    predicting.add_argument(
+        "target",
+        metavar="MODEL",
+        help="a run, a published model's folder, or its name in POCKET_ZOO_STORE or ./store, or among those shipped",
+    )
     predicting.add_argument(
         "pictures", nargs="+", type=Path, metavar="PICTURE", help="a file; for recognizers, of one aligned face"
     )

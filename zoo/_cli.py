@@ -23,6 +23,7 @@ from zoo._options import add_model_options, model_options
 from zoo._quiet import import_keras
 
 if TYPE_CHECKING:
+    from zoo._places import Location
     from zoo._specs import ModelSpec
 
 COMMAND_GROUP = "zoo.commands"
@@ -88,18 +89,29 @@ def add_store_option(parser: argparse.ArgumentParser, *, for_reading: bool = Fal
 
     `name` is that of the parsed value.
     """
-    from zoo._places import as_location
     from zoo.catalog import SHIPPED_NAME, STORE_VARIABLE, default_source, default_store, named_store
 
     parser.add_argument(
         "--store",
         dest=name,
-        type=named_store if for_reading else as_location,
+        type=named_store if for_reading else _own_store,
         default=default_source() if for_reading else default_store(),
         metavar="STORE",
         help=f"folder or URL of published models (default: {STORE_VARIABLE} or ./store"
         + (f", else the models that come with the package, '{SHIPPED_NAME}')" if for_reading else ")"),
     )
+
+
+def _own_store(text: str) -> Location:
+    """Read the store to write into that a user wrote, for argparse."""
+    from zoo._places import as_location
+    from zoo.catalog import SHIPPED_NAME
+
+    if text == SHIPPED_NAME:
+        raise argparse.ArgumentTypeError(
+            f"'{SHIPPED_NAME}' means the models that come with the package, which stay as they are. Name a folder"
+        )
+    return as_location(text)
 
 
 def emit(arguments: argparse.Namespace, record: Any, text: str) -> None:
@@ -213,20 +225,21 @@ def _find(arguments: argparse.Namespace) -> None:
 
 def _nothing_fits(arguments: argparse.Namespace) -> str:
     """Return why nothing was found: what the filters leave out is told, so that one knows which to relax."""
-    from zoo.catalog import default_source, find
+    from zoo.catalog import SHIPPED, SHIPPED_NAME, default_source, find
 
     source = arguments.store or default_source()
+    more = "" if source == SHIPPED else f" '--store {SHIPPED_NAME}' has those that come with the package."
     alike = find(task=arguments.task, name=arguments.name, store=source)
     if not alike:
         published = find(store=source)
         there = ", ".join(sorted({entry.name for entry in published})) or "nothing"
-        return f"No published model fits; in {source} there is: {there}."
+        return f"No published model fits; in {source} there is: {there}.{more}"
     smallest = min(alike, key=lambda entry: entry.bytes)
     text = f"No published model fits. Of the {len(alike)} in {source} the smallest has {smallest.bytes:,} bytes"
     if len({entry.metric for entry in alike}) > 1:  # scores of different tasks do not compare
-        return f"{text} ({smallest.name})."
+        return f"{text} ({smallest.name}).{more}"
     best = max(alike, key=lambda entry: entry.score or 0)
-    return f"{text} ({smallest.name}); the best has {best.metric} {best.score:.4f} ({best.name})."
+    return f"{text} ({smallest.name}); the best has {best.metric} {best.score:.4f} ({best.name}).{more}"
 
 
 def _parser() -> argparse.ArgumentParser:

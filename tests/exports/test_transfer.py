@@ -54,6 +54,11 @@ def test_models_that_come_with_the_package_can_be_pulled_with_no_word_of_where_t
     assert zoo(capfd, "pull", MODEL, "--store", tmp_path / "mine")[0] == 0
     assert open_catalog(tmp_path / "mine").resolve(MODEL).version == open_catalog(SHIPPED).resolve(MODEL).version
     assert zoo(capfd, "pull", MODEL, "--source", "shipped", "--store", tmp_path / "mine")[0] == 0
+    assert "come with the package, which stay as they are. Name a folder." in refused(
+        capfd, "pull", MODEL, "--store", "shipped"
+    )
+    code, out, _ = zoo(capfd, "find", "--task", "face-detection", "--store", tmp_path / "mine")
+    assert (code, out.rstrip().endswith("'--store shipped' has those that come with the package.")) == (0, True)
 
 
 def test_what_a_store_of_ones_own_does_not_hold_is_looked_up_among_the_shipped(
