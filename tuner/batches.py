@@ -55,7 +55,7 @@ class Batches:
             self._data,
             rows,
             self._spec.inputs,
-            self._recipe.augmentation,
+            self._recipe.augmentation_in(self._epoch),
             keypoint_names(self._spec),
             generator,
             None if self._repeats is None else self._order,

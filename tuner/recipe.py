@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,9 @@ class Recipe:
     `weight_decay` above 0, such as 0.05, takes that share of the learning rate off each kernel at each step, apart from
     the gradient (AdamW, arXiv:1711.05101); biases and the scales of normalisation keep all of theirs.
 
+    In the last epochs, the share `close_mosaic` of all, no pictures are put together: a mosaic's cut edges are learned
+    from, then unlearned (YOLOX, arXiv:2107.08430, section 2).
+
     Pictures of a class, or with one, that fewer than the share `repeat_threshold` of all pictures hold are shown more
     often, those without less, so that an epoch stays as long: repeat factor sampling, LVIS (arXiv:1908.03195).
 
@@ -43,6 +46,7 @@ class Recipe:
     weight_average: float = 0.0
     weight_decay: float = 0.0
     repeat_threshold: float = 0.0
+    close_mosaic: float = 0.0
     plateau_patience: int = 2
     plateau_factor: float = 0.5
     stop_patience: int = 6
@@ -63,10 +67,18 @@ class Recipe:
             raise ZooError(
                 f"repeat_threshold is a share from 0 to 1, got {self.repeat_threshold:g}. Use 0 to repeat none."
             )
+        if not 0 <= self.close_mosaic <= 1:
+            raise ZooError(f"close_mosaic is a share from 0 to 1, got {self.close_mosaic:g}. For example 0.15.")
         if not 0 <= self.weight_average < 1:
             raise ZooError(f"weight_average is from 0 to below 1, got {self.weight_average:g}. For example 0.999.")
         if not 0 <= self.weight_decay <= 1:
             raise ZooError(f"weight_decay is from 0 to 1, got {self.weight_decay:g}. For example 0.05.")
+
+
+    def augmentation_in(self, epoch: int) -> Augmentation:
+        """Return how pictures are changed in an epoch, counted from 0."""
+        is_closed = epoch >= self.epochs - round(self.close_mosaic * self.epochs)
+        return replace(self.augmentation, mosaic=0.0) if is_closed else self.augmentation
 
 
 @dataclass

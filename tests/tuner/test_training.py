@@ -200,6 +200,20 @@ def test_rare_classes_are_repeated_as_in_the_paper() -> None:
     assert repeat_factors(data, 0.5)[14] == common  # type: ignore[index]
 
 
+def test_the_last_epochs_put_no_pictures_together(data: tuple[Decoded, Decoded]) -> None:
+    train, _ = data
+    recipe = Recipe(batch_size=4, epochs=10, close_mosaic=0.25, augmentation=Augmentation(mosaic=1.0))
+    batches = Batches(SPEC, ClassLearner(), train.take(np.arange(8)), recipe)
+    own = {image.tobytes() for image in as_input(train.images[:8], SPEC.inputs)}
+
+    def untouched(epoch: int) -> int:
+        batches.start_epoch(epoch)
+        return sum(image.tobytes() in own for images, _ in (batches[0], batches[1]) for image in images)
+
+    assert [untouched(epoch) for epoch in (0, 7, 8, 9)] == [0, 0, 8, 8]
+    assert Recipe(batch_size=4, epochs=1, close_mosaic=0.25).augmentation_in(0) == Recipe(batch_size=4).augmentation
+
+
 def test_an_epoch_with_repeats_is_as_long_and_shows_each_as_often_as_its_factor(data: tuple[Decoded, Decoded]) -> None:
     train, _ = data
     rare = train.take(np.flatnonzero(train.labels == train.labels[0])[:2])
