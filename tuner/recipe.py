@@ -74,7 +74,6 @@ class Recipe:
         if not 0 <= self.weight_decay <= 1:
             raise ZooError(f"weight_decay is from 0 to 1, got {self.weight_decay:g}. For example 0.05.")
 
-
     def augmentation_in(self, epoch: int) -> Augmentation:
         """Return how pictures are changed in an epoch, counted from 0."""
         is_closed = epoch >= self.epochs - round(self.close_mosaic * self.epochs)
