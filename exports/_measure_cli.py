@@ -17,18 +17,25 @@ from tuner._options import add_format_option, add_strict_option
 from zoo._cli import add_command, emit, positive, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._picture import check_picture
+from zoo._places import Location
 from zoo._quiet import import_keras
-from zoo.catalog import open_catalog, source_of
+from zoo.catalog import SHIPPED_NAME, named_store, open_catalog, source_of
 
 ARTIFACTS = "a published artifact's folder or NAME@VERSION of 'zoo find'"
 TARGETS = f"{ARTIFACTS}, a run folder, or a .keras file"
 
 
-def find_target(text: str, allowed: str = TARGETS) -> Path:
+def find_target(text: str, allowed: str = TARGETS, store: Location | None = None) -> Path:
     """Return the path that a user means: one that is there, or a published model as `zoo find` lists it.
 
-    Raises: ZooError when it is neither, saying what is `allowed`.
+    With a `store`, only a model published there is meant. Raises: ZooError when it is neither, saying what is
+    `allowed`, or when the store is not on this machine.
     """
+    if store is not None:
+        folder = open_catalog(store).resolve(text).folder
+        if not isinstance(folder, Path):
+            raise ZooError(f"{store} is not on this machine. Fetch '{text}' with 'zoo pull {text} --source {store}'.")
+        return folder
     path = Path(url2pathname(urlsplit(text).path)) if text.startswith("file://") else Path(text)
     if path.exists():
         _check_is_no_model(path)
@@ -40,6 +47,16 @@ def find_target(text: str, allowed: str = TARGETS) -> Path:
     raise ZooError(f"There is no {text}. Give {allowed}.")
 
 
+def add_target_store_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--store` for `find_target`."""
+    parser.add_argument(
+        "--store",
+        type=named_store,
+        metavar="STORE",
+        help=f"take the model of this name in STORE, a folder or '{SHIPPED_NAME}', and look nowhere else",
+    )
+
+
 def _check_is_no_model(path: Path) -> None:
     """Raise ZooError for a folder of a store that holds the versions of a model, and is none itself."""
     versions = sorted(manifest.parent.name for manifest in path.glob("*/manifest.json"))
@@ -48,7 +65,7 @@ def _check_is_no_model(path: Path) -> None:
 
 
 def _verify(arguments: argparse.Namespace) -> None:
-    target = find_target(arguments.artifact, ARTIFACTS)
+    target = find_target(arguments.artifact, ARTIFACTS, arguments.store)
     import_keras()
     from exports.verify import BOX_TOLERANCE_PX, BROWSER, NODE, TOLERANCE, verify
 
@@ -92,7 +109,7 @@ def _evaluate(arguments: argparse.Namespace) -> None:
         raise ZooError("--pairs measures all pairs of its own folder. Leave out --limit, or name --data too.")
     if saving is not None and not saving.parent.is_dir():
         raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
-    target = find_target(arguments.target)
+    target = find_target(arguments.target, store=arguments.store)
     import_keras()  # what is wrong with the words alone is told before it takes seconds
     from exports.curves import draw_curve
     from exports.evaluate import open_labelled, run_over
@@ -153,6 +170,7 @@ def add_commands(commands: Any) -> None:
         ["zoo verify store/yunet_n_160/20260101-0123abcd", "zoo verify ARTIFACT --browser --backend webgl --json"],
     )
     verifying.add_argument("artifact", metavar="ARTIFACT", help="a folder that 'zoo find' lists")
+    add_target_store_option(verifying)
     verifying.add_argument("--browser", action="store_true", help="in Chromium, with the pages' runtime, not in Node")
     verifying.add_argument(
         "--backend",
@@ -174,6 +192,7 @@ def add_commands(commands: Any) -> None:
     evaluating.add_argument(
         "target", metavar="TARGET", help="a published model's name or folder, a run or a .keras file"
     )
+    add_target_store_option(evaluating)
     evaluating.add_argument(
         "--data", metavar="DATA", help="a folder, tfds:NAME, or 'synthetic'; default: what it was trained on"
     )

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exports._measure_cli import find_target
+from exports._measure_cli import add_target_store_option, find_target
 from zoo._cli import add_command, emit, table
 from zoo._errors import ZooError
 from zoo._files import check_writable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
-    target, out, threshold = find_target(arguments.target), arguments.out, arguments.threshold
+    target, out, threshold = find_target(arguments.target, store=arguments.store), arguments.out, arguments.threshold
     if threshold is not None and not 0 <= threshold <= 1:
         raise ZooError(f"--threshold is a score from 0 to 1, got {threshold:g}. Leave it out for the model's own.")
     if out is not None:
@@ -116,6 +116,7 @@ def add_commands(commands: Any) -> None:
     predicting.add_argument(
         "pictures", nargs="+", type=Path, metavar="PICTURE", help="a file; for recognizers, of one aligned face"
     )
+    add_target_store_option(predicting)
     predicting.add_argument(
         "--threshold", type=float, metavar="SCORE", help="lowest score of a box, 0 to 1 (default: the model's)"
     )

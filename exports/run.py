@@ -37,7 +37,8 @@ def run_model(
     done = publish(
         result.folder, store, name=name, note=note, licence=licence, show=show, runtime=runtime, **(precision or {})
     )
-    row = published_row(done, untrained=result.untrained)
+    measured_alike = result.val_pictures == done.after.pictures  # a limited sweep chose by fewer pictures
+    row = published_row(done, untrained=result.untrained if measured_alike else None)
     record = {**done.record(), "run": str(result.folder)}
     if done.verification.largest_tfjs_difference is not None:
         row["TF.js difference"] = f"{done.verification.largest_tfjs_difference:.1e}"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuner._options import add_data_options
 from tuner.runs import RunFolder
 from zoo import get
-from zoo._cli import add_command, emit, positive, table
+from zoo._cli import add_command, counted, emit, positive, table
 from zoo._errors import ZooError
 from zoo._files import check_writable
 from zoo._options import add_model_options, model_options
@@ -76,9 +76,9 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--finish-epochs",
-        type=positive,
+        type=counted,
         metavar="N",
-        help="after the search, train with the winner's hyperparameters for N epochs",
+        help="after the search, train with the winner's hyperparameters for N epochs; 0 for a recipe without them",
     )
     parser.add_argument(
         "--weights",

@@ -19,7 +19,12 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
     )
     add_format_option(parser)
     add_strict_option(parser)
-    parser.add_argument("--limit", type=positive, metavar="N", help="train on at most N pictures")
+    parser.add_argument(
+        "--limit",
+        type=positive,
+        metavar="N",
+        help="train on at most N pictures, and choose by a quarter as many, at least 64",
+    )
     parser.add_argument("--seed", type=seed, help="decides data choice, weights and trials (default 0)")
 
 

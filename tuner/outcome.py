@@ -24,13 +24,14 @@ from zoo._specs import FACE_RECOGNITION
 class SweepResult:
     """Where the winner lies and how it scored. `trials` are the records of trials.jsonl, in the order of their numbers.
 
-    `untrained` is the score of the network before any training, on the same pictures.
+    `untrained` is the score of the network before any training, on the same pictures, `val_pictures` many.
     """
 
     folder: Path
     metric: str
     score: float
     untrained: float
+    val_pictures: int
     batch_size: int
     learning_rate: float
     hyperparameters: Mapping[str, Any]
@@ -84,6 +85,7 @@ def finish(run: RunFolder, records: Sequence[Record], bench: Bench | None = None
         metric=metric,
         score=best["score"],
         untrained=untrained,
+        val_pictures=about["data"]["val_pictures"],
         batch_size=best["batch_size"],
         learning_rate=best["learning_rate"],
         hyperparameters=best["hyperparameters"],

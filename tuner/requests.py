@@ -201,6 +201,7 @@ def _weights_place(place: str | Path) -> str:
     except ZooError as error:
         raise ZooError(
             f"There are no weights to start from in {place}: it is no finished run and no .keras file, and no "
-            f"published model ({str(error).rstrip('.')}). 'zoo import' makes a run from what a page saved."
+            f"published model ({str(error).rstrip('.')}). 'zoo import' makes a run from what a page saved; "
+            f"docs/trained-models.md tells where earlier versions of the shipped models are."
         ) from error
     return f"{entry.name}@{entry.version}"

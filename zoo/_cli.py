@@ -77,6 +77,13 @@ def positive(text: str) -> int:
     return int(text)
 
 
+def counted(text: str) -> int:
+    """Read a whole number from 0, for argparse."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from 0, in digits, such as 20")
+    return int(text)
+
+
 def seed(text: str) -> int:
     """Read a seed, for argparse: what every library that draws by it can take."""
     if not text.isdecimal() or int(text) >= 2**32:

@@ -106,7 +106,9 @@ def test_a_model_that_nobody_published_is_a_sentence() -> None:
         zoo.open_model("nobody", store=SHIPPED)
 
 
-def test_the_command_says_and_draws_what_is_found(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_and_draws_what_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     code, out, _ = run(capfd, "predict", "yunet_xs_320", PORTRAIT, "--out", tmp_path / "drawn", "--json")
     assert code == 0
     ((found,),) = (record["found"] for record in json.loads(out))
@@ -120,6 +122,9 @@ def test_the_command_says_and_draws_what_is_found(tmp_path: Path, capfd: pytest.
     cosines = [float(line.split()[-1]) for line in out.splitlines()[2:]]
     assert cosines[0] == 1 > cosines[1] > 0.5
     assert "no face" in run(capfd, "predict", "gate_64", PORTRAIT)[1]
+    (tmp_path / "gate_64").mkdir()  # a folder of that name, and no model; the store that is named is meant
+    monkeypatch.chdir(tmp_path)
+    assert "no face" in run(capfd, "predict", "gate_64", PORTRAIT, "--store", "shipped")[1]
     Image.new("RGB", (64, 64)).save(tmp_path / "black.png")
     assert "nothing found" in run(capfd, "predict", "yunet_xs_320", tmp_path / "black.png")[1]
 
