@@ -74,10 +74,12 @@ def _named(model: Classifier, pictures: Pictures) -> Answers:
 def _embedded(model: Recognizer, pictures: Pictures) -> Answers:
     vectors = {path: model.embed(pixels) for path, pixels in pictures.items()}
     first, reference = next(iter(vectors.items()))
-    rows = [
-        {"picture": path.name, f"cosine with {first.name}": f"{float(vector @ reference):.3f}"}
-        for path, vector in vectors.items()
-    ]
+    rows: list[dict[str, Any]] = []
+    for path, vector in vectors.items():
+        cosine = float(vector @ reference)
+        rows.append({"picture": path.name, f"cosine with {first.name}": f"{cosine:.3f}"})
+        if model.similarity_threshold is not None:
+            rows[-1]["same person"] = "yes" if cosine >= model.similarity_threshold else "no"
     return rows, [{"picture": str(path), "embedding": vector.tolist()} for path, vector in vectors.items()]
 
 

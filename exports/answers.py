@@ -82,6 +82,12 @@ class Detector(Model):
 class Recognizer(Model):
     """Turns faces into vectors of length 1; the cosine of two is their product."""
 
+    @property
+    def similarity_threshold(self) -> float | None:
+        """The cosine from which two vectors count as one person's, by the manifest; None where it was not measured."""
+        assert isinstance(self.spec.head, EmbeddingHead)
+        return self.spec.head.similarity_threshold
+
     def embed(self, picture: Picture, landmarks: Mapping[str, tuple[float, float]] | None = None) -> np.ndarray:
         """Return the vector (size,) of a face: cut out by a find's landmarks, or of a picture of one aligned face.
 

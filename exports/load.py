@@ -23,7 +23,7 @@ from exports.network import export_network, resized_network
 from tuner.data import FORMATS, SYNTHETIC
 from tuner.runs import RunFolder
 from zoo._errors import BadArtifact, ZooError
-from zoo._specs import GridHead, ModelSpec
+from zoo._specs import EmbeddingHead, GridHead, Head, ModelSpec
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,7 @@ def load_artifact(folder: Path, *, manifest_sha256: str | None = None) -> Loaded
     network = export_network(build_as_told(spec.name, manifest["keras"]["options"], folder))
     _check_outputs(network, manifest, folder)
     _assign(network, weights, folder)
-    if isinstance(spec.head, GridHead):  # what counts as found was measured for these weights
-        head = replace(spec.head, score_threshold=manifest["decode"]["score_threshold"])
-        spec = replace(spec, head=head)
+    spec = replace(spec, head=_measured_head(spec.head, manifest["decode"]))
     is_generated = manifest["training"]["data"]["name"] == SYNTHETIC
     return Loaded(
         network,
@@ -107,6 +105,15 @@ def load_artifact(folder: Path, *, manifest_sha256: str | None = None) -> Loaded
         trained_on=SYNTHETIC if is_generated else None,
         seed=manifest["training"]["seed"],
     )
+
+
+def _measured_head(head: Head, rule: Mapping[str, Any]) -> Head:
+    """Return the head with the thresholds that were measured for these weights."""
+    if isinstance(head, GridHead):
+        return replace(head, score_threshold=rule["score_threshold"])
+    if isinstance(head, EmbeddingHead):
+        return replace(head, similarity_threshold=rule.get("similarity_threshold"))
+    return head
 
 
 def _check_outputs(network: keras.Model, manifest: Mapping[str, Any], folder: Path) -> None:

@@ -37,6 +37,9 @@ from zoo.tasks.grid import ENCODING, anchors
 
 SCHEMA = "pocket-zoo/manifest/1"
 MANIFEST_FILE = "manifest.json"
+FALSE_ACCEPT_RATE = 0.01
+"""Share of pairs of two people that may count as one: what a recognizer's threshold is chosen for."""
+
 MODEL_FILES = (TOPOLOGY_FILE, WEIGHTS_FILE)
 
 
@@ -147,9 +150,15 @@ def _decode_rule(spec: ModelSpec) -> dict[str, Any]:
                 "max_detections": head.max_detections,
             }
         case EmbeddingHead() as head:
-            return {"kind": "embedding", "size": head.size, "distance": "cosine"}
+            return {"kind": "embedding", "size": head.size, "distance": "cosine", **_same_person(head)}
         case ClassHead():
             return {"kind": "classes", "score": "softmax"}
+
+
+def _same_person(head: EmbeddingHead) -> dict[str, float]:
+    if head.similarity_threshold is None:
+        return {}
+    return {"similarity_threshold": head.similarity_threshold, "false_accept_rate": FALSE_ACCEPT_RATE}
 
 
 def loss_rule(spec: ModelSpec, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from exports.golden import golden_pictures, write_golden
 from exports.graph_model import write_graph_model
 from exports.layers_model import FOLDER, named_variables, read_layers_model, write_layers_model
 from exports.load import Loaded, load_target
-from exports.manifest import MANIFEST_FILE, build_manifest, loss_rule, sizes
+from exports.manifest import FALSE_ACCEPT_RATE, MANIFEST_FILE, build_manifest, loss_rule, sizes
 from exports.network import export_network
 from exports.pictures import read_shown
 from exports.precision import choose_auto, choose_smallest, summary
@@ -28,6 +29,7 @@ from exports.quantize import quantize_weights
 from exports.store import check_name, commit, staging
 from exports.verify import Verification, chosen_runtime, verify
 from exports.weights import TOPOLOGY_FILE
+from tuner.learners import EmbeddingLearner
 from tuner.runs import RunFolder
 from tuner.training import predict
 from zoo._budget import PRECISION_BYTES, check_written
@@ -35,7 +37,7 @@ from zoo._errors import BadArtifact, ZooError, unknown
 from zoo._files import write_atomically
 from zoo._places import Location
 from zoo._specs import EmbeddingHead, GridHead, ModelSpec
-from zoo.tasks.metrics import SCORE_FLOOR, best_score_threshold
+from zoo.tasks.metrics import SCORE_FLOOR, best_score_threshold, false_accept_threshold
 
 DEFAULT_PRECISION = "auto"
 SMALLEST = "smallest"
@@ -245,10 +247,19 @@ def _within(spec: ModelSpec, max_bytes: int | None) -> ModelSpec:
 
 
 def _with_threshold(spec: ModelSpec, exact: Findings) -> ModelSpec:
-    """Return the spec with the score from which boxes are shown chosen by precision and recall on labelled pictures.
+    """Return the spec with its threshold chosen on labelled pictures.
 
-    A detector that hardly finds anything says nothing about it, and keeps the architecture's.
+    That of boxes by precision and recall; a detector that hardly finds anything says nothing about it, and keeps the
+    architecture's. That of pairs by the share of those of two people that reach it; a recognizer for which all are
+    alike has none.
     """
+    if isinstance(exact.learner, EmbeddingLearner) and isinstance(spec.head, EmbeddingHead):
+        cosines, same = exact.learner.pairs(exact.outputs, exact.labelled.pictures)
+        if same.all():
+            return spec
+        above = math.nextafter(false_accept_threshold(cosines[~same], FALSE_ACCEPT_RATE), math.inf)
+        threshold = math.ceil(1000 * above) / 1000
+        return replace(spec, head=replace(spec.head, similarity_threshold=threshold if threshold < 1 else None))
     if not isinstance(spec.head, GridHead):
         return spec
     threshold, f1 = best_score_threshold(exact.truths, exact.detections)

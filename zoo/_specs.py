@@ -116,9 +116,13 @@ class GridHead:
 
 @dataclass(frozen=True)
 class EmbeddingHead:
-    """Recognition by distance: one output `embedding` (size,), L2-normalised."""
+    """Recognition by distance: one output `embedding` (size,), L2-normalised.
+
+    `similarity_threshold` is the cosine from which two embeddings count as one person's; None until it is measured.
+    """
 
     size: int = 128
+    similarity_threshold: float | None = None
 
 
 @dataclass(frozen=True)

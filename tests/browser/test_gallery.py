@@ -277,6 +277,23 @@ def test_faces_are_enrolled_and_known_again(page: Page, address: str) -> None:
     watched.check()
 
 
+def test_the_model_says_from_where_on_faces_are_alike(
+    page: Page, store: Path, published: object, tmp_path: Path
+) -> None:
+    own, artifact = spoiled_store(store, tmp_path, FACE_RECOGNITION)
+    path = artifact / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["decode"] |= {"similarity_threshold": 0.374, "false_accept_rate": 0.01}
+    path.write_text(json.dumps(manifest))
+    (own / "catalog.json").unlink()  # else its entry stays: versions never change
+    rebuild_catalog(own)
+    with served(own) as address:
+        watched = visit(page, address, "recognize.html" + WASM)
+        expect(page.locator("#threshold-value")).to_have_text("0.38")
+        assert page.locator("#threshold").input_value() == "0.38"
+        watched.check()
+
+
 def test_what_the_address_asks_for_in_vain_is_told(page: Page, address: str) -> None:
     visit(page, address, "?backend=foo&model=nope").check()
     expect(page.get_by_role("alert")).to_contain_text("asks for the backend 'foo', which is not offered here")

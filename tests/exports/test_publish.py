@@ -15,12 +15,16 @@ import numpy as np
 import pytest
 
 import zoo
+from exports.answers import Recognizer
 from exports.card import CARD_FILE
 from exports.evaluate import open_labelled, run_over
 from exports.golden import golden_pictures, read_golden
 from exports.load import load_artifact, load_target
 from exports.manifest import read_manifest
 from exports.publish import publish
+from tuner import sweep
+from tuner.defaults import Space
+from tuner.learners import EmbeddingLearner
 from tuner.training import predict
 from zoo._budget import check_written
 from zoo._cli import main
@@ -86,6 +90,23 @@ def test_data_that_has_moved_can_be_named_and_else_is_a_sentence(run_folder: Pat
         publish(moved, tmp_path / "store")
     assert not (tmp_path / "store").exists()
     assert publish(moved, tmp_path / "store", data="synthetic").folder.is_dir()
+
+
+def test_a_recognizer_says_from_where_on_two_faces_are_alike(tmp_path: Path) -> None:
+    space = Space(batch_sizes=(4,), learning_rates=(5e-3, 5e-3))  # enough steps that not all faces are alike
+    run = sweep(
+        "mobilefacenet_025_112", limit=128, trials=1, epochs=8, space=space, overfit=False, out=tmp_path / "runs"
+    ).folder
+    done = publish(run, tmp_path / "store", runtime="none")
+    rule, loaded = done.manifest["decode"], load_target(run)
+    findings = run_over(loaded, open_labelled(loaded, None))
+    assert isinstance(findings.learner, EmbeddingLearner)
+    cosines, same = findings.learner.pairs(findings.outputs, findings.labelled.pictures)
+    assert (cosines[~same] >= rule["similarity_threshold"]).mean() <= rule["false_accept_rate"] == 0.01
+    assert (cosines[~same] >= rule["similarity_threshold"] - 0.001).mean() > 0.01
+    recognizer = zoo.open_model("mobilefacenet_025_112", store=tmp_path / "store")
+    assert isinstance(recognizer, Recognizer)
+    assert recognizer.similarity_threshold == rule["similarity_threshold"]
 
 
 def test_two_of_one_architecture_stand_side_by_side(run_folder: Path, tmp_path: Path) -> None:

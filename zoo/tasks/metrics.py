@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -239,13 +240,19 @@ def true_accept_rate(cosines: np.ndarray, same: np.ndarray, false_accept_rate: f
     Shapes: cosines (n,), same (n,) bool. A pair is accepted when its cosine is above the threshold. Source: TAR at FAR,
     NIST IJB-A, Klare et al., CVPR 2015. NaN without pairs of either kind.
     """
-    others = np.sort(cosines[~same])[::-1]
-    if not len(others) or len(others) == len(cosines):
+    if not same.any() or same.all():
         return float("nan")
-    allowed = int(np.floor(false_accept_rate * len(others) + 1e-9))
-    if allowed >= len(others):
-        return 1.0
-    return float((cosines[same] > others[allowed]).mean())
+    return float((cosines[same] > false_accept_threshold(cosines[~same], false_accept_rate)).mean())
+
+
+def false_accept_threshold(others: np.ndarray, false_accept_rate: float) -> float:
+    """Lowest threshold that at most the given share of pairs of two people lie above, by their cosines (n,), n >= 1.
+
+    It is one of the cosines, or minus infinity where all pairs may be accepted.
+    """
+    ranked = np.sort(others)[::-1]
+    allowed = int(np.floor(false_accept_rate * len(ranked) + 1e-9))
+    return -math.inf if allowed >= len(ranked) else float(ranked[allowed])
 
 
 def _best_threshold(cosines: np.ndarray, same: np.ndarray) -> float:

@@ -31,6 +31,11 @@ async function start(): Promise<void> {
   faces = embedder = shown = undefined;
   worker = await openWorker(backend.value);
   embedder = await worker.load(recognizer.value);
+  const { decode } = embedder.manifest;
+  if (decode.kind === 'embedding' && decode.similarity_threshold !== undefined) {
+    threshold.valueAsNumber = Math.ceil(100 * decode.similarity_threshold) / 100;
+  }
+  threshold.dispatchEvent(new Event('input'));
   if (detector.value !== '') faces = pipeline(await worker.load(detector.value), embedder);
 }
 

@@ -29,6 +29,10 @@ export interface GridRule {
 export interface EmbeddingRule {
   kind: 'embedding';
   size: number;
+  /** The cosine from which two embeddings count as one person's; left out where it was not measured. */
+  similarity_threshold?: number;
+  /** The share of pairs of two people that reached it, on the pictures that the model was chosen by. */
+  false_accept_rate?: number;
 }
 export interface ClassRule {
   kind: 'classes';

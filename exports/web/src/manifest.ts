@@ -3,7 +3,7 @@
  * the rest is passed on as it came.
  */
 import { Checker, parseJson } from './check.js';
-import { TASKS, type DecodeRule, type FileRecord, type InputSpec, type Manifest } from './contract.js';
+import { TASKS, type DecodeRule, type EmbeddingRule, type FileRecord, type InputSpec, type Manifest } from './contract.js';
 import { ZooError } from './errors.js';
 import { numAnchors } from './grid.js';
 import * as limits from './limits.js';
@@ -74,7 +74,7 @@ function checkDecode(check: Checker, value: unknown): DecodeRule {
   const rule = check.object(value, 'decode');
   const kind = check.oneOf(rule.kind, 'decode.kind', ['grid', 'embedding', 'classes'] as const);
   if (kind === 'classes') return { kind };
-  if (kind === 'embedding') return { kind, size: check.whole(rule.size, 'decode.size', 1, limits.MAX_ENTRIES) };
+  if (kind === 'embedding') return checkEmbedding(check, rule);
   check.oneOf(rule.box_encoding, 'decode.box_encoding', [BOX_ENCODING]);
   check.oneOf(rule.score, 'decode.score', ['sigmoid']);
   const stride = (one: unknown, where: string) => check.whole(one, where, 1, limits.MAX_SIDE);
@@ -92,6 +92,17 @@ function checkDecode(check: Checker, value: unknown): DecodeRule {
     score_threshold: check.number(rule.score_threshold, 'decode.score_threshold', 0, 1),
     iou_threshold: check.number(rule.iou_threshold, 'decode.iou_threshold', 0, 1),
     max_detections: check.whole(rule.max_detections, 'decode.max_detections', 1, limits.MAX_ENTRIES),
+  };
+}
+
+function checkEmbedding(check: Checker, rule: Record<string, unknown>): EmbeddingRule {
+  const size = check.whole(rule.size, 'decode.size', 1, limits.MAX_ENTRIES);
+  if (rule.similarity_threshold === undefined) return { kind: 'embedding', size };
+  return {
+    kind: 'embedding',
+    size,
+    similarity_threshold: check.number(rule.similarity_threshold, 'decode.similarity_threshold', -1, 1),
+    false_accept_rate: check.number(rule.false_accept_rate, 'decode.false_accept_rate', 0, 1),
   };
 }
 

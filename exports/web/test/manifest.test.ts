@@ -7,7 +7,21 @@ import { HASH, MANIFEST, bytes, nested } from './_artifact.js';
 
 const withFile = (path: string, record: object = { bytes: 1, sha256: HASH }) => ({ files: { [path]: record } });
 
+const embedding = (more: object) => ({
+  task: 'face-recognition',
+  decode: { kind: 'embedding', size: 4, distance: 'cosine', ...more },
+  outputs: [{ name: 'embedding', shape: [4] }],
+  labels: [],
+});
+
 describe('a manifest', () => {
+  it('says from where on two embeddings are alike, or nothing of it', () => {
+    const measured = { similarity_threshold: 0.5, false_accept_rate: 0.01 };
+    const rule = (more: object) => parseManifest(bytes({ ...MANIFEST, ...embedding(more) }), 'm').decode;
+    expect(rule(measured)).toEqual({ kind: 'embedding', size: 4, ...measured });
+    expect(rule({})).toEqual({ kind: 'embedding', size: 4 });
+  });
+
   it('passes facts on that decide nothing', () => {
     const manifest = parseManifest(bytes(MANIFEST), 'm');
     expect(manifest.metrics).toEqual(MANIFEST.metrics);
@@ -49,6 +63,8 @@ describe('a manifest', () => {
     ['with a falling value range', { input: { ...MANIFEST.input, value_range: [1, 0] } }, 'two rising numbers'],
     ['with no input size', { input: { ...MANIFEST.input, height: 0 } }, 'a number from 1'],
     ['with a stride of zero', { decode: { ...MANIFEST.decode, strides: [0] } }, 'a number from 1'],
+    ['with a likeness beyond all', embedding({ similarity_threshold: 1.5, false_accept_rate: 0.01 }), 'a number from -1 to 1'],
+    ['with a likeness that says not for what', embedding({ similarity_threshold: 0.5 }), 'decode.false_accept_rate'],
     ['without files', { files: null }, 'files, which has to be an object'],
   ])('%s is refused with a sentence', (_, change, message) => {
     const spoiled = typeof change === 'string' ? change : { ...MANIFEST, ...change };

@@ -14,6 +14,7 @@ from zoo.tasks.metrics import (
     accuracy,
     average_precision,
     balanced_accuracy,
+    false_accept_threshold,
     landmark_error,
     precision_at_recall,
     top_k_accuracy,
@@ -183,6 +184,15 @@ def test_true_accept_rate_equals_scikit_learn(seed: int, rate: float, has_ties: 
     cosines = np.round(cosines, 1) if has_ties else cosines
     false_rates, true_rates, _ = sklearn.metrics.roc_curve(same, cosines, drop_intermediate=False)
     assert true_accept_rate(cosines, same, rate) == pytest.approx(true_rates[false_rates <= rate + 1e-9].max())
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e-2, 0.1, 0.5]))
+def test_a_false_accept_threshold_is_the_lowest_that_few_pass(seed: int, rate: float) -> None:
+    others = np.random.default_rng(seed).normal(size=40).round(1)
+    threshold = false_accept_threshold(others, rate)
+    assert (others > threshold).mean() <= rate
+    assert (others >= threshold).mean() > rate
+    assert false_accept_threshold(others, 1.0) == -np.inf
 
 
 def test_true_accept_rate_without_pairs_of_a_kind_is_not_a_number() -> None:
