@@ -102,8 +102,8 @@ def test_a_recognizer_says_from_where_on_two_faces_are_alike(tmp_path: Path) -> 
     findings = run_over(loaded, open_labelled(loaded, None))
     assert isinstance(findings.learner, EmbeddingLearner)
     cosines, same = findings.learner.pairs(findings.outputs, findings.labelled.pictures)
-    assert (cosines[~same] >= rule["similarity_threshold"]).mean() <= rule["false_accept_rate"] == 0.01
-    assert (cosines[~same] >= rule["similarity_threshold"] - 0.001).mean() > 0.01
+    assert (cosines[~same] >= rule["similarity_threshold"]).mean() <= rule["false_accept_rate"] == 0.05
+    assert (cosines[~same] >= rule["similarity_threshold"] - 0.001).mean() > 0.05
     recognizer = zoo.open_model("mobilefacenet_025_112", store=tmp_path / "store")
     assert isinstance(recognizer, Recognizer)
     assert recognizer.similarity_threshold == rule["similarity_threshold"]
