@@ -1,12 +1,13 @@
 """Mix aligned faces, two and two, into faces of nobody, and ask dlib's recognizer for the vector of each.
 
     make peers
-    python scripts/mixed_faces.py --faces people/train --faces more-faces/train --add more-faces/teacher.npz \\
+    python scripts/mixed_faces.py --data people --add people/teacher_dlib128.npz --count 20000 \\
         --network benchmarks/browser/node_modules/@vladmandic/face-api/model -o mixed
 
 Recognizers that follow a teacher (`--embedding-loss distill`) see few people in a small data set; the teacher has an
 answer for any face, so faces of nobody widen what they learn from: `zoo sweep sphereface_112 --data people --extra-data
-more-faces --extra-data mixed --teacher mixed/teacher.npz`. By turns, two faces are blended, or the upper half of one is
+mixed --teacher mixed/teacher.npz`. Of the people in `--data`, those are taken that a sweep learns from, so what it is
+measured by stays apart; `--faces` takes all. By turns, two faces are blended, or the upper half of one is
 set on the lower half of the other, whose tones are matched. It writes a folder for each below `mixed/train`, and
 `teacher.npz` with their vectors and those of `--add`.
 
@@ -37,9 +38,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from faces_by_dlib import CHIP_SIDE_PX, cut, kept_vectors, to_chip, write_vectors  # noqa: E402
 
+from tuner.data import open_dataset  # noqa: E402
 from zoo._cli import positive, seed  # noqa: E402
 from zoo._errors import ZooError  # noqa: E402
 from zoo._files import whole_folder  # noqa: E402
+from zoo._specs import FACE_RECOGNITION  # noqa: E402
 from zoo.tasks.alignment import TEMPLATE_SIDE_PX  # noqa: E402
 
 MANIFEST = "face_recognition_model-weights_manifest.json"
@@ -53,7 +56,8 @@ STAGES: tuple[tuple[str, int], ...] = (("conv64", 3), ("conv128", 2), ("conv256"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faces", type=Path, required=True, action="append", metavar="DIR", help="a folder per person")
+    parser.add_argument("--data", type=Path, action="append", default=[], metavar="DIR", help="people of a data set")
+    parser.add_argument("--faces", type=Path, action="append", default=[], metavar="DIR", help="a folder per person")
     parser.add_argument("--network", type=Path, required=True, metavar="DIR", help="face-api.js' folder of models")
     parser.add_argument("--add", type=Path, metavar="FILE.npz", help="vectors of other pictures, to be kept")
     parser.add_argument("--count", type=positive, default=22_000, metavar="N", help="mixtures (default %(default)s)")
@@ -71,7 +75,7 @@ def main() -> None:
 def run(arguments: argparse.Namespace, folder: Path) -> str:
     """Fill the folder as was asked for, and return in words with what. Raises: ZooError or OSError if it cannot be."""
     kept = kept_vectors(arguments.add)
-    files, shares = faces(arguments.faces)
+    files, shares = faces(arguments.faces, arguments.data)
     answer = network(arguments.network)
     generator = np.random.default_rng(arguments.seed)
     vectors: dict[str, np.ndarray] = {}
@@ -92,18 +96,25 @@ def run(arguments: argparse.Namespace, folder: Path) -> str:
     return f"{len(vectors):,} faces with their vectors, {len(kept | vectors):,} vectors in all"
 
 
-def faces(folders: list[Path]) -> tuple[list[Path], np.ndarray]:
+def faces(folders: list[Path], data: list[Path]) -> tuple[list[Path], np.ndarray]:
     """Return the picture files of all folders, and how often each is taken, float (N,) with the sum 1.
 
-    People go by one over the square root of their pictures. Raises: ZooError when a folder is missing or holds too few.
+    Of `data`, those of the people to train on are taken. People go by one over the square root of their pictures.
+    Raises: ZooError when a folder is missing or holds too few.
     """
+    if not folders and not data:
+        raise ZooError("There are no faces to mix. Name a data set with --data, or a folder per person with --faces.")
     files: list[Path] = []
+    for place in data:
+        people = open_dataset(str(place), task=FACE_RECOGNITION)
+        files += sorted(place / sample.key for sample in people.splits["train"])
     for folder in folders:
         if not folder.is_dir():
             raise ZooError(f"There is no folder {folder}. Name one that holds a folder of aligned faces per person.")
         files += sorted(file for file in folder.rglob("*") if file.suffix.lower() in (".jpg", ".jpeg", ".png"))
     if len(files) < 2:
-        raise ZooError(f"{folders[-1]} holds {len(files)} pictures, and a mixture takes two. Name a folder with more.")
+        place = [*data, *folders][-1]
+        raise ZooError(f"{place} holds {len(files)} pictures, and a mixture takes two. Name a folder with more.")
     pictures = Counter(file.parent for file in files)
     shares = np.array([pictures[file.parent] ** -0.5 if pictures[file.parent] > 1 else LONE_SHARE for file in files])
     return files, shares / shares.sum()

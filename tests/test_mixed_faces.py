@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tuner.data import open_dataset
 from tuner.data.teacher import read_teacher
+from zoo._specs import FACE_RECOGNITION
 
 ROOT = Path(__file__).parent.parent
 FACE_API = ROOT / "benchmarks" / "browser" / "node_modules" / "@vladmandic" / "face-api"
@@ -101,9 +103,16 @@ def test_a_blend_is_between_both(script: dict[str, Any]) -> None:
 
 
 def test_people_are_taken_by_the_square_root_of_their_pictures(script: dict[str, Any], people: Path) -> None:
-    files, shares = script["faces"]([people])
+    files, shares = script["faces"]([people], [])
     assert [file.parent.name for file in files] == ["ann"] * 3 + ["bob"] * 3 + ["cat"]
     np.testing.assert_allclose(shares, np.array([3**-0.5] * 6 + [0.25]) / (6 * 3**-0.5 + 0.25))
+
+
+def test_of_a_data_set_only_those_are_taken_that_a_training_learns_from(script: dict[str, Any], people: Path) -> None:
+    known = open_dataset(str(people), task=FACE_RECOGNITION).splits
+    files, _ = script["faces"]([], [people])
+    assert [str(file.relative_to(people)) for file in files] == [sample.key for sample in known["train"]]
+    assert 2 <= len(files) < 7 and known["val"]
 
 
 def test_mixtures_and_vectors_are_written_together_and_the_same_again(
@@ -138,6 +147,8 @@ def test_what_cannot_be_mixed_gets_a_sentence_and_leaves_nothing(people: Path, w
     for arguments, sentence in (
         (("--faces", tmp_path / "none", "--network", weights, "-o", out), "There is no folder"),
         (("--faces", torn, "--network", weights, "-o", out), "holds 0 pictures"),
+        (("--network", weights, "-o", out), "There are no faces to mix"),
+        (("--data", tmp_path / "none", "--network", weights, "-o", out), "none does not exist"),
         (("--faces", people, "--network", people, "-o", out), "Install face-api.js"),
         (("--faces", people, "--network", torn, "-o", out), "is not of dlib's recognizer"),
         (("--faces", small, "--network", weights, "-o", out), "9x9, but aligned faces are 112x112"),

@@ -119,8 +119,10 @@ def test_the_command_says_and_draws_what_is_found(
     ImageOps.mirror(Image.open(PORTRAIT)).save(tmp_path / "mirrored.png")
     code, out, _ = run(capfd, "predict", "sphereface_050_112", PORTRAIT, tmp_path / "mirrored.png")
     assert "cosine with portrait.jpg" in out
-    cosines = [float(line.split()[-1]) for line in out.splitlines()[2:]]
-    assert cosines[0] == 1 > cosines[1] > 0.5
+    assert out.splitlines()[0].endswith("same person")
+    (_, itself, same), (_, mirrored, also) = (line.split() for line in out.splitlines()[2:])
+    assert float(itself) == 1 > float(mirrored) > 0.69
+    assert (same, also) == ("yes", "yes")
     assert "no face" in run(capfd, "predict", "gate_64", PORTRAIT)[1]
     (tmp_path / "gate_64").mkdir()  # a folder of that name, and no model; the store that is named is meant
     monkeypatch.chdir(tmp_path)
