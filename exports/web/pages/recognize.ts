@@ -32,6 +32,7 @@ async function start(): Promise<void> {
   worker = await openWorker(backend.value);
   embedder = await worker.load(recognizer.value);
   const { decode } = embedder.manifest;
+  threshold.value = threshold.defaultValue; // the middle, where a model does not tell its own
   if (decode.kind === 'embedding' && decode.similarity_threshold !== undefined) {
     threshold.valueAsNumber = Math.ceil(100 * decode.similarity_threshold) / 100;
   }
