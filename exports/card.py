@@ -165,18 +165,19 @@ def _start(weights: str | None) -> str | None:
 
 
 def _siblings(subject: Subject, store: Location) -> Sequence[Entry]:
-    """Return the published models of the same task that were measured by the same metric on the same data."""
+    """Return the newest version of each other model of the same task, by the same metric on the same data."""
     after, task = subject.after, subject.findings.loaded.spec.task
     try:
-        entries = read_catalog(store)
+        entries = read_catalog(store)  # the newest of a model come first
     except ZooError:  # the first model of a store
         return []
     data = f"{after.data} {after.split}"
-    return [
-        entry
-        for entry in entries
-        if (entry.task, entry.metric, entry.metric_data) == (task, after.name, data) and entry.score is not None
-    ]
+    newest: dict[str, Entry] = {}
+    for entry in entries:
+        alike = (entry.task, entry.metric, entry.metric_data) == (task, after.name, data)
+        if alike and entry.score is not None and entry.name != subject.name:
+            newest.setdefault(entry.name, entry)
+    return list(newest.values())
 
 
 def _bytes_plot(subject: Subject, siblings: Sequence[Entry]) -> bytes:
@@ -188,7 +189,7 @@ def _bytes_plot(subject: Subject, siblings: Sequence[Entry]) -> bytes:
     axes.scatter([size / 1000 for size, _, _ in points], [score for _, score, _ in points], color="tab:grey")
     axes.scatter([subject.size["bytes"] / 1000], [subject.after.value], color="tab:blue", s=90)
     points.append((subject.size["bytes"], subject.after.value, subject.name))
-    for size, score, name in dict.fromkeys(points):
+    for size, score, name in points:
         axes.annotate(f" {name}", (size / 1000, score), fontsize=8)
     axes.set(xlabel="kB, topology and weights", ylabel=subject.after.name, xscale="log")
     axes.set_title(f"{subject.after.name} on {subject.after.data} {subject.after.split}", fontsize="medium")
@@ -205,7 +206,6 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
     seconds = sum(trial.get("seconds", 0.0) for trial in trials)
 
     network = footprint(loaded.network)
-    others = {entry.name for entry in siblings} - {subject.name}
 
     def picture(name: str, says: str) -> list[str]:
         return [f"![{says}]({PICTURES}/{name}.png)", ""] if name in pictures else []
@@ -241,7 +241,7 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "The first row is measured on the published weights, the second before they were rounded.",
         "",
         *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
-        *picture("siblings", f"{subject.after.name} against bytes, beside {len(others)} other published models"),
+        *picture("siblings", f"{subject.after.name} against bytes, beside {len(siblings)} other published models"),
         *picture("samples", f"What it answers for {'these' if subject.shown else 'generated'} pictures"),
         "## What it was trained on",
         "",

@@ -49,6 +49,14 @@ def test_a_card_tells_what_was_measured_and_how_to_make_it_again(artifact: Path,
     assert sum(manifest["files"][name]["bytes"] for name in (*shown, CARD_FILE)) <= MOST_CARD_BYTES
 
 
+def test_a_card_counts_the_newest_of_the_other_models_alone(run_folder: Path, tmp_path: Path) -> None:
+    said = []
+    for name in ("first", "second", "second", "first"):
+        done = publish(run_folder, tmp_path, precision="uint8", name=name, note=str(len(said)), runtime="none")
+        said.append(re.findall(r"beside (\d+) other published", (done.folder / CARD_FILE).read_text()))
+    assert said == [["0"], ["1"], ["1"], ["1"]]
+
+
 def test_a_note_stands_in_the_card(run_folder: Path, tmp_path: Path) -> None:
     done = publish(run_folder, tmp_path, precision="uint8", note="Boxes by *hand*.", runtime="none")
     assert "Boxes by *hand*." in (done.folder / CARD_FILE).read_text()
