@@ -316,6 +316,7 @@ def add_commands(commands: Any) -> None:
         "--resume", type=Path, metavar="RUN", help="go on with the sweep in this run folder, as it was asked for"
     )
     add_sweep_options(sweeping)
+    sweeping.set_defaults(data=None)  # so that --resume can tell it from '--data synthetic'
 
     overfitting = add_command(
         commands,

@@ -93,7 +93,14 @@ class SweepProgress(Progress):
 
     def begin(self) -> None:
         """Start the clock: what was counted until now was not done just now."""
-        self._bar.initial = self._bar.n
+        self._bar.initial = self._bar.last_print_n = self._bar.n  # else the rate, a moving average, begins far too high
+
+    def take_up(self, epochs: int) -> None:
+        """Count the epochs that a trial had behind it when it is gone on with; they were not done just now either."""
+        pictures = epochs * self._pictures
+        self._bar.n += pictures
+        self._bar.initial += pictures
+        self._bar.last_print_n += pictures
 
     def show(self, record: Mapping[str, Any]) -> None:
         """Count a trial that has just ended, and write its row."""

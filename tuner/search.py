@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import zoo
+from tuner.checkpoints import CHECKPOINT_FILE, epochs_done
 from tuner.defaults import Range, Space
 from tuner.events import write_space, write_trial
 from tuner.executors import Executor, InProcess, Record, check_executor
@@ -238,6 +239,7 @@ def _drive(run: RunFolder, request: Request, bench: Bench, search: Search, execu
         with _telling_how_to_go_on(run):
             while True:
                 while len(running) < executor.capacity and (trial := waiting.pop(0) if waiting else propose()):
+                    progress.take_up(_epochs_behind(run, trial, finished))
                     executor.submit(trial)
                     running[trial.number] = trial
                 if not running:
@@ -266,6 +268,13 @@ def _telling_how_to_go_on(run: RunFolder) -> Iterator[None]:
     except KeyboardInterrupt:
         print(f"\nto go on where this stopped: zoo sweep --resume {run.path}", file=sys.stderr)
         raise
+
+
+def _epochs_behind(run: RunFolder, trial: Trial, finished: Mapping[int, Record]) -> int:
+    """Return how many epochs of its own an interrupted trial has done."""
+    done = epochs_done(run.trials / f"{trial.number}" / CHECKPOINT_FILE)
+    taken_over = finished.get(trial.continues or 0)
+    return max(0, done - (taken_over["max_epochs"] if taken_over else 0))
 
 
 def _finishing(request: Request, finished: Iterable[Record]) -> Trial | None:

@@ -86,6 +86,13 @@ def test_is_resumed_with_the_same_and_with_no_other(result: SweepResult, folders
         sweep(resume=result.folder, extra_data=[mine])
 
 
+def test_is_resumed_without_a_word_about_its_data(result: SweepResult, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["sweep", "--resume", str(result.folder), "--json"]) == 0
+    assert json.loads(capfd.readouterr().out)["score"] == result.score
+    assert main(["sweep", "--resume", str(result.folder), "--data", "synthetic"]) == EXIT_MISTAKE
+    assert "was begun with data" in capfd.readouterr().err
+
+
 def test_people_under_two_names_are_refused(
     folders: tuple[Path, Path], tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
