@@ -168,7 +168,8 @@ def test_a_finish_that_was_interrupted_goes_on(tmp_path: Path, monkeypatch: pyte
 def test_each_shipped_recipe_can_be_asked_for(name: str) -> None:
     text = (FOLDER / f"{name}.toml").read_text(encoding="utf-8")
     assert text.startswith("# ")  # says what it is for
-    model = "mobilefacenet_025_112" if "embedding_loss" in text else "yunet_n_160"
+    models = {"embedding_loss": "mobilefacenet_025_112", "class_weight": "picodet_s_320"}
+    model = next((model for word, model in models.items() if word in text), "yunet_n_160")
     given = with_recipe(NOTHING_GIVEN, name, model)
     assert given["finish_epochs"] > given["epochs"]
     assert isinstance(given["space"].dimensions["learning_rate"], Range)
