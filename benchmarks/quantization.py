@@ -8,7 +8,8 @@ For each run three contenders: the converter's uint8 with its own rounding, `--p
 measured on the run's validation pictures: output error (root mean square difference from float32, in units of each
 output's spread), the task's metric, bytes of topology and weights, and the same under gzip. The converter's rounding is
 computed by its own functions and put into the same network, so the networks differ in nothing but their weights; its
-bytes are those of the files that it writes. Rows go to benchmarks/results/quantization.json.
+bytes are those of the files that it writes. 'zoo import ARTIFACT/trainable --model NAME' makes a run of a published
+model, whose weights before rounding lie there. Rows go to benchmarks/results/quantization.json.
 """
 
 from __future__ import annotations
