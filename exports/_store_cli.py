@@ -8,7 +8,7 @@ from typing import Any
 from zoo._cli import add_command, add_store_option, emit, table
 from zoo._errors import BadArtifact, ZooError
 from zoo._places import as_location
-from zoo.catalog import SHIPPED, named_store
+from zoo.catalog import SHIPPED, SHIPPED_NAME, named_store
 
 REFERENCE = "a model, by version or by alias; the alias it is named by is set there too"
 
@@ -27,6 +27,8 @@ def _transfer(arguments: argparse.Namespace) -> None:
             sentences.append(carry_alias(entry, alias, arguments.target, arguments.target_option))
         rows.append({"model": entry.name, "version": entry.version, "bytes": entry.bytes, "place": str(place)})
         records.append({**entry.record(), "place": str(place), "alias": alias})
+    if arguments.source == SHIPPED:
+        sentences.append(f"'zoo find' lists {arguments.target}; 'zoo find --store {SHIPPED_NAME}' all that come along.")
     emit(arguments, records, "\n".join([table(rows), *(["", *sentences] if sentences else [])]))
 
 

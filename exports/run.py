@@ -32,7 +32,11 @@ def run_model(
     check_choice(**(precision or {}))
     check_published_name(name or model, model)
     check_licence(licence)
-    result = sweep(model, **sweep_options)
+    try:
+        result = sweep(model, **sweep_options)
+    except KeyboardInterrupt:
+        print("and then 'zoo publish RUN', with what was asked for here, such as --as and --max-bytes", file=sys.stderr)
+        raise
     print(f"{model}: publishing {result.folder}", file=sys.stderr)
     done = publish(
         result.folder, store, name=name, note=note, licence=licence, show=show, runtime=runtime, **(precision or {})

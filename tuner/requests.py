@@ -202,6 +202,6 @@ def _weights_place(place: str | Path) -> str:
         raise ZooError(
             f"There are no weights to start from in {place}: it is no finished run and no .keras file, and no "
             f"published model ({str(error).rstrip('.')}). 'zoo import' makes a run from what a page saved; "
-            f"docs/trained-models.md tells where earlier versions of the shipped models are."
+            f"docs/trained-models.md tells how each shipped model was made."
         ) from error
     return f"{entry.name}@{entry.version}"

@@ -34,6 +34,15 @@ EXIT_INTERRUPTED = 130
 class _Parser(argparse.ArgumentParser):
     """Reports a wrong command line as one sentence."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse, and refuse what is left over here, where the command and its options are known."""
+        found, left = super().parse_known_args(args, namespace)
+        if left:
+            close = difflib.get_close_matches(left[0].partition("=")[0], self._option_string_actions, n=1)
+            suggestion = f" Did you mean '{close[0]}'?" if close else ""
+            self.error(f"unrecognized arguments: {' '.join(left)}.{suggestion}")
+        return found, left
+
     def error(self, message: str) -> NoReturn:
         choice = re.match(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:

@@ -7,6 +7,7 @@ can always be rebuilt.
 from __future__ import annotations
 
 import contextlib
+import difflib
 import json
 import os
 import re
@@ -290,6 +291,8 @@ def _score(score: float | None) -> float:
 
 
 def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
-    published = ", ".join(sorted(set(names))) or "nothing"
+    published = ", ".join(known := sorted(set(names))) or "nothing"
+    close = difflib.get_close_matches(name.partition("@")[0], known, n=1)
+    suggestion = f" Did you mean '{close[0]}'?" if close else ""
     more = "" if store == SHIPPED else f" Those that come with the package: 'zoo find --store {SHIPPED_NAME}'."
-    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{more}")
+    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{suggestion}{more}")

@@ -20,7 +20,10 @@ def read_teacher(path: Path) -> dict[str, np.ndarray]:
     """
     wanted = f"An .npz of a teacher holds '{FILES}', the pictures' names, and '{VECTORS}', one vector for each."
     if not path.is_file():
-        raise BadData(f"There is no file {path} with a teacher's vectors. {wanted}")
+        raise BadData(
+            f"There is no file {path} with a teacher's vectors, nor is there one in the folder of the data. {wanted} "
+            f"docs/trained-models.md tells how to make one."
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             names, vectors = file[FILES], file[VECTORS]
