@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -72,6 +73,14 @@ def _named(model: Classifier, pictures: Pictures) -> Answers:
 
 
 def _embedded(model: Recognizer, pictures: Pictures) -> Answers:
+    width, height = model.spec.inputs.width, model.spec.inputs.height
+    if others := [path.name for path, pixels in pictures.items() if pixels.shape[:2] != (height, width)]:
+        print(
+            f"taken for aligned faces and scaled to {width}x{height}: {', '.join(others)}. Of other pictures a cosine "
+            f"says little: 'zoo predict yunet_xs_320 PICTURE --json' finds faces and landmarks, and "
+            f"zoo.open_model('{model.spec.name}').embed(picture, landmarks) cuts one out.",
+            file=sys.stderr,
+        )
     vectors = {path: model.embed(pixels) for path, pixels in pictures.items()}
     first, reference = next(iter(vectors.items()))
     rows: list[dict[str, Any]] = []

@@ -117,7 +117,8 @@ def test_the_command_says_and_draws_what_is_found(
         assert drawn.size == plain.size
         assert np.abs(np.asarray(drawn, int) - np.asarray(plain.convert("RGB"), int)).max() > 100  # boxes
     ImageOps.mirror(Image.open(PORTRAIT)).save(tmp_path / "mirrored.png")
-    code, out, _ = run(capfd, "predict", "sphereface_050_112", PORTRAIT, tmp_path / "mirrored.png")
+    code, out, told = run(capfd, "predict", "sphereface_050_112", PORTRAIT, tmp_path / "mirrored.png")
+    assert "taken for aligned faces and scaled to 112x112: portrait.jpg, mirrored.png. " in told
     assert "cosine with portrait.jpg" in out
     assert out.splitlines()[0].endswith("same person")
     (_, itself, same), (_, mirrored, also) = (line.split() for line in out.splitlines()[2:])
