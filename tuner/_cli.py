@@ -95,7 +95,9 @@ def add_sweep_options(parser: argparse.ArgumentParser) -> None:
         help="vectors to distill from: the arrays 'files' and 'emb', in DATA, extra data or here",
     )
     parser.add_argument(
-        "--recipe", metavar="RECIPE", help="take arguments that are not given from a .toml file, or a shipped one"
+        "--recipe",
+        metavar="RECIPE",
+        help="take what is not given from a .toml file, or a shipped one, each --space and --option by itself",
     )
     parser.add_argument("--out", type=Path, default=Path("runs"), metavar="DIR", help="folder of runs (default runs)")
     parser.add_argument(

@@ -100,6 +100,18 @@ class Space:
             **{name: values if isinstance(values, Range) else tuple(values) for name, values in self.more.items()},
         }
 
+    def over(self, base: Space) -> Space:
+        """Return the dimensions of `base` with those of this space in their place.
+
+        Batch sizes and learning rates that are the customary ones count as not given.
+        """
+        given = dict(self.more)
+        if self.batch_sizes != BATCH_SIZES:
+            given.setdefault("batch_size", self.batch_sizes)
+        if self.learning_rates != LEARNING_RATES:
+            given.setdefault("learning_rate", Range(*self.learning_rates, log=True))
+        return Space(base.batch_sizes, base.learning_rates, {**base.more, **given})
+
     def first_trial(self, defaults: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
         """Return the first trial's values: the customary ones, or the nearest that the space allows.
 

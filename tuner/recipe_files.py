@@ -45,6 +45,9 @@ def shipped() -> tuple[str, ...]:
 def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dict[str, Any]:
     """Return the arguments of a sweep, those that are None taken from a recipe.
 
+    Dimensions of the space, options and new names of labels are taken one by one: what is given of them changes nothing
+    about the others.
+
     Raises: ZooError for a recipe that does not exist or cannot be read, UnknownName for an argument or dimension that
     is none.
     """
@@ -53,6 +56,11 @@ def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dic
     if "space" in read:
         read["space"] = _space(read["space"], model, loss)
     chosen = {name: read.get(name) if value is None else value for name, value in given.items()}
+    if given["space"] is not None and "space" in read:
+        chosen["space"] = given["space"].over(read["space"])
+    for name in ("options", "rename"):
+        if given[name] is not None and name in read:
+            chosen[name] = {**read[name], **given[name]}
     if chosen["embedding_loss"] != read.get("embedding_loss"):
         chosen["teacher"] = given["teacher"]  # one belongs to the other
     return chosen

@@ -74,7 +74,7 @@ def sweep(
     of `tuner.learners.EMBEDDING_LOSSES`; "distill" needs a `teacher`, an `.npz` with the arrays `files` and `emb`.
 
     `recipe` is a file with any of these arguments (`tuner.recipe_files`), or the name of one that is shipped; an
-    argument given here comes before that of the recipe.
+    argument given here comes before that of the recipe, of `space`, `options` and `rename` name by name.
 
     `resume` names the folder of a run to go on with: what it was asked for holds, and other arguments may be left out
     but not differ. Finished trials are not run again; one that was interrupted goes on after its last epoch.

@@ -184,6 +184,27 @@ def test_an_argument_comes_before_the_recipe(tmp_path: Path) -> None:
     assert given["space"].dimensions == {"batch_size": (8, 16), "learning_rate": Range(1e-3, 1e-2, log=True)}
 
 
+def test_a_dimension_that_is_given_leaves_the_others_of_the_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        '[options]\nwidth = 0.5\nactivation = "relu6"\n[rename]\na = "b"\n'
+        '[space]\nbatch_size = [8, 16]\nlearning_rate = "1e-3:1e-2"\nschedule = "cosine"\nweight_average = 0.99\n'
+    )
+    asked = {"space": Space(batch_sizes=(4,), more={"weight_average": (0.9,)}), "options": {"width": 0.75}}
+    given = with_recipe({**NOTHING_GIVEN, **asked, "rename": {"c": "b"}}, path, SPEC.name)
+    assert given["space"].dimensions == {
+        "batch_size": (4,),
+        "learning_rate": Range(1e-3, 1e-2, log=True),
+        "schedule": ("cosine",),
+        "weight_average": (0.9,),
+    }
+    assert given["options"] == {"width": 0.75, "activation": "relu6"}
+    assert given["rename"] == {"a": "b", "c": "b"}
+    fixed = with_recipe({**NOTHING_GIVEN, "space": Space(learning_rates=(1e-4, 1e-4))}, path, SPEC.name)
+    assert fixed["space"].dimensions["learning_rate"] == Range(1e-4, 1e-4, log=True)
+    assert fixed["space"].dimensions["batch_size"] == (8, 16)
+
+
 def test_the_space_of_a_recipe_is_read_for_the_loss_that_was_asked_for(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("[space]\ncentring = 0.7\n")
