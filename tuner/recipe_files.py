@@ -59,7 +59,7 @@ def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dic
     if given["space"] is not None and "space" in read:
         chosen["space"] = given["space"].over(read["space"])
     for name in ("options", "rename"):
-        if given[name] is not None and name in read:
+        if given.get(name) is not None and name in read:
             chosen[name] = {**read[name], **given[name]}
     if chosen["embedding_loss"] != read.get("embedding_loss"):
         chosen["teacher"] = given["teacher"]  # one belongs to the other
