@@ -8,7 +8,6 @@ to stderr.
 from __future__ import annotations
 
 import argparse
-import difflib
 import json
 import os
 import re
@@ -18,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zoo._errors import UnknownName, ZooError
+from zoo._errors import UnknownName, ZooError, suggestion
 from zoo._options import add_model_options, model_options
 from zoo._quiet import import_keras
 
@@ -38,18 +37,15 @@ class _Parser(argparse.ArgumentParser):
         """Parse, and refuse what is left over here, where the command and its options are known."""
         found, left = super().parse_known_args(args, namespace)
         if left:
-            close = difflib.get_close_matches(left[0].partition("=")[0], self._option_string_actions, n=1)
-            suggestion = f" Did you mean '{close[0]}'?" if close else ""
-            self.error(f"unrecognized arguments: {' '.join(left)}.{suggestion}")
+            meant = suggestion(left[0].partition("=")[0], self._option_string_actions)
+            self.error(f"unrecognized arguments: {' '.join(left)}.{meant}")
         return found, left
 
     def error(self, message: str) -> NoReturn:
         choice = re.match(r"argument .*: invalid choice: '(.*)' \(choose from (.*)\)", message)
         if choice:
             given, known = choice[1], [word.strip(" '") for word in choice[2].split(",")]
-            close = difflib.get_close_matches(given, known, n=1)
-            suggestion = f" Did you mean '{close[0]}'?" if close else ""
-            message = f"'{given}' is not one of {', '.join(known)}.{suggestion}"
+            message = f"'{given}' is not one of {', '.join(known)}.{suggestion(given, known)}"
         self.exit(
             EXIT_MISTAKE,
             f"{self.prog}: {message}{'' if message[-1] in '.?' else '.'} '{self.prog} --help' shows how.\n",

@@ -52,7 +52,11 @@ class BadArtifact(ZooError):
 
 def unknown(kind: str, name: str, known: Iterable[str], hint: str) -> UnknownName:
     """Build the error for an unknown `name`: suggests the closest known one, whatever its case, then gives the hint."""
+    return UnknownName(f"Unknown {kind} '{name}'.{suggestion(name, known)} {hint}")
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """Return a question for the known name closest to `name`, whatever its case, after a space; "" where none is."""
     by_folded = {one.casefold(): one for one in known}
     close = difflib.get_close_matches(str(name).casefold(), by_folded, n=1)
-    suggestion = f" Did you mean '{by_folded[close[0]]}'?" if close else ""
-    return UnknownName(f"Unknown {kind} '{name}'.{suggestion} {hint}")
+    return f" Did you mean '{by_folded[close[0]]}'?" if close else ""

@@ -7,7 +7,6 @@ can always be rebuilt.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import json
 import os
 import re
@@ -17,7 +16,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from zoo._errors import BadArtifact, UnknownName, ZooError, unknown
+from zoo._errors import BadArtifact, UnknownName, ZooError, suggestion, unknown
 from zoo._places import Location, as_location, is_url, open_place
 from zoo._specs import check_task
 
@@ -292,7 +291,6 @@ def _score(score: float | None) -> float:
 
 def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
     published = ", ".join(known := sorted(set(names))) or "nothing"
-    close = difflib.get_close_matches(name.partition("@")[0], known, n=1)
-    suggestion = f" Did you mean '{close[0]}'?" if close else ""
+    meant = suggestion(name.partition("@")[0], known)
     more = "" if store == SHIPPED else f" Those that come with the package: 'zoo find --store {SHIPPED_NAME}'."
-    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{suggestion}{more}")
+    return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{meant}{more}")
