@@ -42,7 +42,8 @@ class Batches:
 
     def __init__(self, spec: ModelSpec, learner: Learner, data: Decoded, recipe: Recipe) -> None:
         self._spec, self._learner, self._data, self._recipe = spec, learner, data, recipe
-        self._repeats = repeat_factors(data, recipe.repeat_threshold)
+        self._repeats_with_extra = repeat_factors(data, recipe.repeat_threshold)
+        self._repeats_of_own = repeat_factors(data, recipe.repeat_threshold, own=True)
         self.start_epoch(0)
 
     def __len__(self) -> int:
@@ -64,6 +65,8 @@ class Batches:
 
     def start_epoch(self, epoch: int) -> None:
         """Say which epoch, from 0, the next batches belong to."""
+        has_extra = self._recipe.has_extra_in(epoch)
+        self._repeats = self._repeats_with_extra if has_extra else self._repeats_of_own
         self._epoch, self._order = epoch, self._shuffled(epoch)
 
     def _shuffled(self, epoch: int) -> np.ndarray:
@@ -71,23 +74,31 @@ class Batches:
         if self._repeats is None:
             return generator.permutation(len(self._data))
         places = (np.arange(len(self._data)) + generator.random()) / len(self._data)  # systematic sampling
-        shares = np.cumsum(self._repeats) / np.sum(self._repeats)
-        return generator.permutation(np.searchsorted(shares, places, side="right").clip(max=len(self._data) - 1))
+        shares = np.cumsum(self._repeats)
+        return generator.permutation(np.searchsorted(shares / shares[-1], places, side="right"))
 
 
-def repeat_factors(data: Decoded, threshold: float) -> np.ndarray | None:
+def repeat_factors(data: Decoded, threshold: float, *, own: bool = False) -> np.ndarray | None:
     """Return how often each picture is shown beside one of common classes, float (N,); None when all are alike.
 
     The factor of a class is max(1, sqrt(threshold / share of the pictures that hold it)), that of a picture the largest
-    of its classes. Source: LVIS (arXiv:1908.03195), section 4.
+    of its classes. With `own`, pictures of further data have the factor 0, and shares are those among the others.
+    Source: LVIS (arXiv:1908.03195), section 4.
     """
-    if threshold <= 0 or not len(data):
-        return None
-    held = [
-        np.unique(classes[~ignore]) if len(classes) else np.array([label] if label >= 0 else [], np.int64)
-        for classes, ignore, label in zip(data.classes, data.ignore, data.labels, strict=True)
-    ]
-    pictures = np.bincount(np.concatenate(held))
-    of_class = np.maximum(1.0, np.sqrt(threshold * len(data) / np.maximum(pictures, 1)))
-    factors = np.array([of_class[classes].max(initial=1.0) for classes in held])
-    return factors if factors.max() > factors.min() else None
+    rows = np.setdiff1d(np.arange(len(data)), data.extra) if own else np.arange(len(data))
+    factors = np.zeros(len(data))
+    factors[rows] = 1.0
+    if threshold > 0:
+        held = [_classes_in(data, row) for row in rows]
+        pictures = np.bincount(np.concatenate(held)) if held else np.zeros(0, np.int64)
+        of_class = np.maximum(1.0, np.sqrt(threshold * len(rows) / np.maximum(pictures, 1)))
+        factors[rows] = [of_class[classes].max(initial=1.0) for classes in held]
+    return factors if np.ptp(factors) > 0 else None
+
+
+def _classes_in(data: Decoded, row: int) -> np.ndarray:
+    """Return the classes of the boxes that count in a picture, or the label of the whole, without repeats."""
+    classes, label = data.classes[row], int(data.labels[row])
+    if len(classes):
+        return np.unique(classes[~data.ignore[row]])
+    return np.array([label] if label >= 0 else [], np.int64)

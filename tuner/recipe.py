@@ -32,6 +32,9 @@ class Recipe:
     In the last epochs, the share `close_mosaic` of all, no pictures are put together: a mosaic's cut edges are learned
     from, then unlearned (YOLOX, arXiv:2107.08430, section 2).
 
+    In the last epochs, the share `close_extra` of all, no pictures of further data are shown, and the data's own that
+    much more often, so that an epoch stays as long: generated pictures teach first, those that are meant last.
+
     Pictures of a class, or with one, that fewer than the share `repeat_threshold` of all pictures hold are shown more
     often, those without less, so that an epoch stays as long: repeat factor sampling, LVIS (arXiv:1908.03195).
 
@@ -47,6 +50,7 @@ class Recipe:
     weight_decay: float = 0.0
     repeat_threshold: float = 0.0
     close_mosaic: float = 0.0
+    close_extra: float = 0.0
     plateau_patience: int = 2
     plateau_factor: float = 0.5
     stop_patience: int = 6
@@ -67,8 +71,9 @@ class Recipe:
             raise ZooError(
                 f"repeat_threshold is a share from 0 to 1, got {self.repeat_threshold:g}. Use 0 to repeat none."
             )
-        if not 0 <= self.close_mosaic <= 1:
-            raise ZooError(f"close_mosaic is a share from 0 to 1, got {self.close_mosaic:g}. For example 0.15.")
+        for name in ("close_mosaic", "close_extra"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ZooError(f"{name} is a share from 0 to 1, got {getattr(self, name):g}. For example 0.15.")
         if not 0 <= self.weight_average < 1:
             raise ZooError(f"weight_average is from 0 to below 1, got {self.weight_average:g}. For example 0.999.")
         if not 0 <= self.weight_decay <= 1:
@@ -76,8 +81,14 @@ class Recipe:
 
     def augmentation_in(self, epoch: int) -> Augmentation:
         """Return how pictures are changed in an epoch, counted from 0."""
-        is_closed = epoch >= self.epochs - round(self.close_mosaic * self.epochs)
-        return replace(self.augmentation, mosaic=0.0) if is_closed else self.augmentation
+        return replace(self.augmentation, mosaic=0.0) if self._ends(epoch, self.close_mosaic) else self.augmentation
+
+    def has_extra_in(self, epoch: int) -> bool:
+        """Return whether pictures of further data are shown in an epoch, counted from 0."""
+        return not self._ends(epoch, self.close_extra)
+
+    def _ends(self, epoch: int, share: float) -> bool:
+        return epoch >= self.epochs - round(share * self.epochs)
 
 
 @dataclass

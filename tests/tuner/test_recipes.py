@@ -113,6 +113,7 @@ def test_weight_decay_takes_its_share_of_kernels_alone(trainer: Trainer, data: t
         ({"schedule": "plateau"}, "warmup_epochs belongs to the schedule cosine"),
         ({"weight_average": 1.0}, "from 0 to below 1, got 1"),
         ({"close_mosaic": 1.5}, "share from 0 to 1, got 1.5"),
+        ({"close_extra": -0.5}, "close_extra is a share from 0 to 1, got -0.5"),
         ({"weight_decay": -0.1}, "from 0 to 1, got -0.1"),
     ],
 )

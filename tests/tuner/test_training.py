@@ -214,6 +214,40 @@ def test_the_last_epochs_put_no_pictures_together(data: tuple[Decoded, Decoded])
     assert Recipe(batch_size=4, epochs=1, close_mosaic=0.25).augmentation_in(0) == Recipe(batch_size=4).augmentation
 
 
+@pytest.mark.parametrize("threshold", [0.0, 0.5])
+def test_the_last_epochs_are_as_long_and_show_no_pictures_of_further_data(
+    data: tuple[Decoded, Decoded], threshold: float
+) -> None:
+    train, _ = data
+    both = replace(train.take(np.arange(8)), extra=(1, 5, 6, 7))
+    own = {as_input(both.images[row], SPEC.inputs).tobytes() for row in (0, 2, 3, 4)}
+    plain = Recipe(batch_size=4, epochs=10, close_extra=0.25, repeat_threshold=threshold, augmentation=Augmentation())
+    batches = Batches(SPEC, ClassLearner(), both, plain)
+
+    def of_own(epoch: int) -> tuple[int, int]:
+        batches.start_epoch(epoch)
+        shown = [image.tobytes() for index in range(len(batches)) for image in batches[index][0]]
+        assert len(shown) == 8
+        return sum(image in own for image in shown), len(own.intersection(shown))
+
+    assert of_own(0)[0] < 8 and of_own(7)[0] < 8
+    assert of_own(8) == of_own(9) == (8, 4)
+
+
+def test_mosaics_of_the_last_epochs_hold_no_pictures_of_further_data(data: tuple[Decoded, Decoded]) -> None:
+    train, _ = data
+    images = np.zeros_like(train.images[:8])
+    images[4:] = 255
+    both = replace(train.take(np.arange(8)), images=images, extra=(4, 5, 6, 7))
+    mosaics = Recipe(batch_size=8, epochs=2, close_extra=0.5, augmentation=Augmentation(mosaic=1.0))
+    batches = Batches(SPEC, ClassLearner(), both, mosaics)
+    shares = []
+    for epoch in (0, 1):
+        batches.start_epoch(epoch)
+        shares.append(float((batches[0][0] == batches[0][0].max()).mean()) if batches[0][0].max() > 0 else 0.0)
+    assert shares[0] > 0.1 and shares[1] == 0
+
+
 def test_an_epoch_with_repeats_is_as_long_and_shows_each_as_often_as_its_factor(data: tuple[Decoded, Decoded]) -> None:
     train, _ = data
     rare = train.take(np.flatnonzero(train.labels == train.labels[0])[:2])

@@ -65,6 +65,7 @@ def decode(
         keys=tuple(sample.key for sample in kept),
         image_ids=_image_ids(samples, rows.kept),
         skipped=tuple(rows.skipped),
+        extra=tuple(row for row, sample in enumerate(kept) if sample.is_extra),
     )
 
 

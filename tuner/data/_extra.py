@@ -68,4 +68,5 @@ def _fitted(sample: Sample, places: np.ndarray, num_keypoints: int, name: str) -
         label=int(places[sample.label]) if sample.label >= 0 else -1,
         keypoints_px=keypoints,
         image_id=None,
+        is_extra=True,
     )

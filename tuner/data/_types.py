@@ -27,7 +27,8 @@ class Sample:
     picture, classes (n,) index into the data set's labels, keypoints_px (n, k, 2) with NaN where not annotated,
     ignore (n,) True where the box is neither a hit nor a miss. `label` is the class or identity index of the whole
     picture, -1 where the data set labels boxes. `size_px` is the picture's (height, width) where it is known without
-    loading; for pictures with boxes it is. `image_id` is the number by which a COCO file knows it.
+    loading; for pictures with boxes it is. `image_id` is the number by which a COCO file knows it. `is_extra` says that
+    it comes from further data, to learn from beside the data set's own.
     """
 
     key: str
@@ -39,6 +40,7 @@ class Sample:
     label: int = -1
     size_px: tuple[int, int] | None = None
     image_id: int | None = None
+    is_extra: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,7 @@ class Decoded:
     classes int64 (n,), keypoints float32 (n, k, 2) fractions of the model input, NaN where not annotated,
     ignore bool (n,); labels int64 (N,). `sizes_px` (N, 2) holds height and width of each original picture.
     `image_ids` are the numbers of the data set's own file, or count its samples from 1, those left out included.
+    `extra` are the rows that further data brought, rising.
     """
 
     images: np.ndarray
@@ -98,6 +101,7 @@ class Decoded:
     keys: tuple[str, ...]
     image_ids: tuple[int, ...] = ()
     skipped: tuple[str, ...] = ()
+    extra: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -113,4 +117,5 @@ class Decoded:
             labels=self.labels[rows],
             sizes_px=self.sizes_px[rows],
             keys=tuple(self.keys[row] for row in rows),
+            extra=tuple(np.flatnonzero(np.isin(rows, self.extra)).tolist()),
         )

@@ -39,6 +39,7 @@ def test_training_pictures_are_added_and_what_is_measured_on_stays(faces: Datase
     assert both.splits["val"] == faces.splits["val"]
     assert both.splits["train"][:-1] == faces.splits["train"]
     assert both.splits["train"][-1].key == "more/one"
+    assert decode(both.splits["train"], ImageSpec(64, 64)).extra == (len(faces.splits["train"]),)
     assert both.name == faces.name
     assert both.digest != faces.digest
     assert "1 training pictures of more are added." in both.notes
