@@ -110,8 +110,8 @@ def faces() -> Iterator[str]:
         "`python benchmarks/face_accuracy.py --data DIR`; a detector of another project keeps its own pre-processing "
         "and its default settings, but for the least score. The boxes of faces-detection were made by the teacher that "
         "the shipped detectors learned from, YuNet-n at 640 pixels, those of masks by people; "
-        "its training pictures were among theirs. YuNet, by `benchmarks/yunet_faces.py`, weighs what its ONNX files "
-        "do, in float32."
+        "the shipped ones learned from the training pictures of both sets. YuNet, by `benchmarks/yunet_faces.py`, "
+        "weighs what its ONNX files do, in float32."
     )
     yield ""
     for name, result in read("face-accuracy.json").items():
@@ -223,7 +223,7 @@ def agreeing() -> Iterator[str]:
     yield "## Agreeing with Keras"
     yield ""
     yield (
-        f"{told(result['conditions'])}: every registered architecture with random weights, in TensorFlow.js under "
+        f"{told(result['conditions'])}: the architectures registered then, with random weights, in TensorFlow.js under "
         f"Node. Largest difference from Keras on the weights that the files hold, relative to the largest value above "
         f"1; the graph model on wasm and cpu, the layers model on wasm. Beside it the bytes of model.json, ours and "
         f"the converter's."

@@ -241,7 +241,11 @@ def _text(subject: Subject, siblings: Sequence[Entry], pictures: set[str]) -> st
         "The first row is measured on the published weights, the second before they were rounded.",
         "",
         *picture("curve", f"Curve on {subject.after.data} {subject.after.split}"),
-        *picture("siblings", f"{subject.after.name} against bytes, beside {len(siblings)} other published models"),
+        *picture(
+            "siblings",
+            f"{subject.after.name} against bytes, beside {_count(len(siblings))} other published "
+            + ("model" if len(siblings) == 1 else "models"),
+        ),
         *picture("samples", f"What it answers for {'these' if subject.shown else 'generated'} pictures"),
         "## What it was trained on",
         "",

@@ -108,7 +108,8 @@ def photos_with_faces(coco: Path) -> list[tuple[dict[str, Any], list[Face]]]:
         listed: dict[str, Any] = json.loads(coco.read_text(encoding="utf-8"))
         for face in listed["annotations"]:
             kept = {name: face[name] for name in KEPT if name in face}
-            faces.setdefault(face["image_id"], []).append(Face(float(face["bbox"][3]), landmarks(face), kept))
+            _, _, _, height_px = (float(value) for value in face["bbox"])
+            faces.setdefault(face["image_id"], []).append(Face(height_px, landmarks(face), kept))
         photos = [(photo, faces[photo["id"]]) for photo in listed["images"] if photo["id"] in faces]
         outside = [photo["file_name"] for photo, _ in photos if not is_inside(photo["file_name"])]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
@@ -126,6 +127,8 @@ def landmarks(face: dict[str, Any]) -> np.ndarray:
     Raises: KeyError or ValueError when it has others, or not all are known.
     """
     marked = np.array(face["keypoints"], float).reshape(len(FACE_KEYPOINTS), 3)
+    if not np.isfinite(marked).all():
+        raise ValueError(f"face {face.get('id')} has landmarks that are no numbers")
     if not (marked[:, 2] > 0).all():
         raise ValueError(f"face {face.get('id')} lacks landmarks")
     return marked[:, :2]

@@ -110,6 +110,8 @@ def test_what_is_written_opens_as_data_with_the_boxes_of_before_and_is_the_same_
     [
         ([], "holds no photo with a face"),
         ([a_face(visible=0)], "lacks landmarks"),
+        ([{**a_face(), "keypoints": [float("nan")] * 15}], "landmarks that are no numbers"),
+        ([{**a_face(), "bbox": [1, 2, "x", 3]}], "no COCO JSON of faces with five landmarks"),
         ([{**a_face(), "keypoints": [1, 2, 3]}], "no COCO JSON of faces with five landmarks"),
     ],
 )

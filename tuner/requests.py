@@ -118,6 +118,10 @@ class Request:
             )
         if self.rename and not self.extra_data:
             raise ZooError("rename is for the labels of extra data, of which there are none. Give both, or neither.")
+        if not self.extra_data and self.space.dimensions.get("close_extra", (0.0,)) != (0.0,):
+            raise ZooError(
+                "close_extra ends a training without the extra data, of which there are none. Give both, or neither."
+            )
         check_space(self.space, spec, self.options, loss, self.embedding_loss)
 
     def job(self, loss: CustomLoss | None, digest: str | None = None) -> Job:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo._places import Location, is_url
-from zoo.catalog import open_catalog, source_of
+from zoo.catalog import named_store, open_catalog, source_of
 
 
 def load(reference: str, store: Location | None = None, *, trainable: bool = False) -> Any:
@@ -21,8 +21,8 @@ def load(reference: str, store: Location | None = None, *, trainable: bool = Fal
 
     Every file is checked against its hash. A store behind a URL is fetched into a folder of the cache first. Raises
     UnknownName when nothing is published under the reference, BadArtifact for files that are torn or altered, ZooError
-    when there is no store. Where none is named, and the default one has no such model, it is one of those that are
-    shipped.
+    when there is no store. Where none is named, and the default one has no such model, it is one of those that come
+    with the package; `store` "shipped" means these alone.
     """
     return load_folder(*_fetched(reference, store), trainable=trainable)
 
@@ -47,7 +47,7 @@ def open_model(reference: str, store: Location | None = None) -> Any:
 
 def _fetched(reference: str, store: Location | None) -> tuple[Path, str]:
     """Return an artifact's folder, fetched where it is behind a URL, and the hash that its manifest should have."""
-    place = store if store is not None else source_of(reference)
+    place = named_store(store) if store is not None else source_of(reference)
     if is_url(place):
         place, entry = importlib.import_module("exports.transfer").cached(reference, place)
     else:

@@ -147,9 +147,11 @@ def _holds(store: Location, reference: str) -> bool:
     return True
 
 
-def named_store(text: str) -> Location:
+def named_store(store: Location) -> Location:
     """Read the store to look models up in that a user wrote; "shipped" means those that come with the package."""
-    return SHIPPED if text == SHIPPED_NAME and not Path(text).exists() else as_location(text)
+    if not isinstance(store, str):
+        return store
+    return SHIPPED if store == SHIPPED_NAME and not Path(store).exists() else as_location(store)
 
 
 def read_catalog(store: Location) -> list[Entry]:
@@ -247,9 +249,9 @@ def find(
 ) -> list[Entry]:
     """Return, of each published model, the newest version that fits, ordered by one of `ORDERS`.
 
-    `max_bytes` limits what travels to the page, `min_metric` is in 0..1. Of equal ones, the best metric comes first,
-    then the fewest bytes. An empty list means that none fits. Raises UnknownName for an unknown task, name or order,
-    ZooError when the store has no catalogue.
+    `max_bytes` limits what travels to the page, `min_metric` is in 0..1. `store` "shipped" means the models that come
+    with the package. Of equal ones, the best metric comes first, then the fewest bytes. An empty list means that none
+    fits. Raises UnknownName for an unknown task, name or order, ZooError when the store has no catalogue.
     """
     if task is not None:
         check_task(task)
@@ -259,7 +261,7 @@ def find(
         raise ZooError(f"max_bytes is a number of bytes above 0, got {max_bytes!r}. Write 200_000 for 200 kB.")
     if min_metric is not None and not (_is_number(min_metric) and 0 <= min_metric <= 1):
         raise ZooError(f"min_metric is a share from 0 to 1, got {min_metric!r}. Write 0.9 for 90 %.")
-    place = store if store is not None else default_source()
+    place = named_store(store) if store is not None else default_source()
     document = _read(place)
     newest: dict[str, Mapping[str, Any]] = {}
     with _understood(place):
@@ -291,6 +293,6 @@ def _score(score: float | None) -> float:
 
 def _unpublished(name: str, names: Iterable[str], store: Location) -> UnknownName:
     published = ", ".join(known := sorted(set(names))) or "nothing"
-    meant = suggestion(name.partition("@")[0], known)
+    meant = suggestion(name.partition("@")[0], [*known, *(entry.name for entry in readable_entries(SHIPPED).values())])
     more = "" if store == SHIPPED else f" Those that come with the package: 'zoo find --store {SHIPPED_NAME}'."
     return UnknownName(f"No model '{name}' is published in {store}; published: {published}.{meant}{more}")

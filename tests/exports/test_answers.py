@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 import zoo
 from exports.answers import aligned, as_pixels
 from zoo._specs import FACE_KEYPOINTS
-from zoo.catalog import SHIPPED
+from zoo.catalog import CATALOG_FILE, CATALOG_SCHEMA, SHIPPED
 from zoo.tasks.alignment import TEMPLATE_PX
 
 PORTRAIT = Path(__file__).parents[2] / "benchmarks" / "browser" / "portrait.jpg"
@@ -153,3 +153,14 @@ def test_a_command_that_cannot_be_is_a_sentence_and_draws_nothing(
     monkeypatch.chdir(tmp_path)
     assert sentence in refused(capfd, "predict", *words)
     assert not (tmp_path / "drawn").exists()
+
+
+def test_shipped_is_a_store_in_python_too() -> None:
+    assert len(zoo.open_model("gate_64", store="shipped").classify(PORTRAIT)) == len(zoo.GATE_LABELS)
+    assert [entry.name for entry in zoo.find(task="face-gate", store="shipped")] == ["gate_64"]
+
+
+def test_a_name_close_to_a_shipped_one_is_told_whatever_the_store(tmp_path: Path) -> None:
+    (tmp_path / CATALOG_FILE).write_text(json.dumps({"schema": CATALOG_SCHEMA, "models": []}))
+    with pytest.raises(zoo.ZooError, match="Did you mean 'yunet_xs_160'"):
+        zoo.load("yunet_xs_16", store=tmp_path)

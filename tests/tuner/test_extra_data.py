@@ -70,9 +70,10 @@ def test_a_label_that_no_extra_data_have_is_a_sentence(
     [
         (["--rename", "face"], "--rename takes OLD=NEW, such as face=without_mask, got 'face'"),
         (["--rename", "thing=ball"], "rename is for the labels of extra data, of which there are none"),
+        (["--space", "close_extra=0.5"], "close_extra ends a training without the extra data, of which there are none"),
     ],
 )
-def test_a_wrong_new_name_is_a_sentence(
+def test_what_goes_with_extra_data_is_a_sentence_where_it_is_wrong_or_there_are_none(
     options: list[str], message: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["sweep", "picodet_xs_192", *options, "--out", str(tmp_path)]) == EXIT_MISTAKE
