@@ -14,6 +14,7 @@ from zoo._cli import add_command, add_store_option, emit, positive, table
 from zoo._errors import ZooError
 from zoo._options import add_model_options, model_options
 from zoo._places import Location, open_place
+from zoo._quiet import import_keras
 from zoo._registry import get
 from zoo.catalog import SHIPPED_NAME, named_store
 
@@ -80,13 +81,18 @@ def check_store(store: Location) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> None:
-    from exports.run import run_model
-
     check_store(arguments.store)
     if arguments.published_as is not None and len(arguments.names) > 1:
         raise ZooError(
             f"--as {arguments.published_as} names one model, and there are {len(arguments.names)}. Run them one by one."
         )
+    for model in arguments.names:
+        get(model)  # mistakes in words are told before Keras is imported, which takes seconds
+    note = read_note(arguments.note)
+    asked = {model: sweep_arguments(arguments, model) for model in arguments.names}
+    import_keras()
+    from exports.run import run_model
+
     options = {model: model_options(model, arguments.option) for model in arguments.names}
     if arguments.show is not None:
         from exports.pictures import read_shown
@@ -100,12 +106,12 @@ def _run(arguments: argparse.Namespace) -> None:
             store=arguments.store,
             name=arguments.published_as,
             precision=rounding_choice(arguments),
-            note=read_note(arguments.note),
+            note=note,
             licence=arguments.license,
             show=arguments.show,
             runtime=arguments.verify,
             options=options[model],
-            **sweep_arguments(arguments, model),
+            **asked[model],
         )
         rows.append(row)
         records.append(record)
@@ -196,7 +202,6 @@ def add_commands(commands: Any) -> None:
         _run,
         "sweep, publish and verify one or more models",
         ["zoo run dense4_cls_64", "zoo run yunet_n_160 --data DIR --limit 800 --trials 3 --epochs 3 --store DIR"],
-        uses_keras=True,
     )
     running.add_argument("names", nargs="+", metavar="NAME", help="models of 'zoo list'")
     add_sweep_options(running)

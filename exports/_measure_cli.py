@@ -110,6 +110,10 @@ def _evaluate(arguments: argparse.Namespace) -> None:
     if saving is not None and not saving.parent.is_dir():
         raise ZooError(f"There is no folder {saving.parent} to save detections in. Make it, or name another.")
     target = find_target(arguments.target, store=arguments.store)
+    if arguments.data is not None:
+        from tuner.data import check_location
+
+        check_location(arguments.data)
     import_keras()  # what is wrong with the words alone is told before it takes seconds
     from exports.curves import draw_curve
     from exports.evaluate import open_labelled, run_over

@@ -26,19 +26,21 @@ if TYPE_CHECKING:
 
 
 def _predict(arguments: argparse.Namespace) -> None:
+    from tuner.data._pictures import as_pixels
+
     target, out, threshold = find_target(arguments.target, store=arguments.store), arguments.out, arguments.threshold
     if threshold is not None and not 0 <= threshold <= 1:
         raise ZooError(f"--threshold is a score from 0 to 1, got {threshold:g}. Leave it out for the model's own.")
     if out is not None:
         _check_drawings(out, arguments.pictures)
+    pictures = {path: as_pixels(path) for path in arguments.pictures}  # all, before anything is answered
     import_keras()
-    from exports.answers import Classifier, Detector, as_pixels, model_of
+    from exports.answers import Classifier, Detector, model_of
     from exports.load import load_target
 
     model = model_of(load_target(target))
     if not isinstance(model, Detector) and (out is not None or threshold is not None):
         raise ZooError(f"'{model.spec.name}' finds no boxes. Leave out --out and --threshold.")
-    pictures = {path: as_pixels(path) for path in arguments.pictures}  # all, before anything is answered
     if isinstance(model, Detector):
         rows, records = _found(model, pictures, threshold, out)
     else:

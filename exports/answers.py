@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,16 +11,14 @@ from PIL import Image
 
 from exports.load import Loaded
 from tuner.data import Sample, decode
-from tuner.data._pictures import read_picture
+from tuner.data._pictures import Picture, as_pixels
 from tuner.learners import DetectionLearner
 from tuner.training import predict
-from zoo._errors import BadImage, ZooError
+from zoo._errors import ZooError
 from zoo._specs import FACE_KEYPOINTS, EmbeddingHead, GridHead
 from zoo.tasks.alignment import TEMPLATE_PX, TEMPLATE_SIDE_PX, fit_similarity
 from zoo.tasks.letterbox import to_picture
 
-Picture = str | Path | np.ndarray
-"""A file, or pixels, uint8 (height, width, 3), red first."""
 OVERSAMPLING = 2
 """A face is cut out at so many times the size of the model's input, and then made smaller, which spares edges."""
 
@@ -116,21 +113,6 @@ def model_of(loaded: Loaded) -> Detector | Recognizer | Classifier:
     if not loaded.labels:
         raise ZooError("A .keras file does not tell its labels. Name the run or the published model that it is from.")
     return Detector(loaded) if isinstance(loaded.spec.head, GridHead) else Classifier(loaded)
-
-
-def as_pixels(picture: Picture) -> np.ndarray:
-    """Return a picture's pixels, uint8 (height, width, 3). Raises: BadImage or ZooError for what is no picture."""
-    if not isinstance(picture, np.ndarray):
-        path = Path(picture)
-        if not path.is_file():
-            raise BadImage(f"There is no picture {path}. Name a file such as photo.jpg.")
-        return read_picture(path)
-    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
-        raise ZooError(
-            f"A picture's pixels are uint8 (height, width, 3), red first, got {picture.dtype} {picture.shape}. "
-            f"np.asarray(Image.open(FILE).convert('RGB')) makes such."
-        )
-    return picture
 
 
 def aligned(pixels: np.ndarray, landmarks: Mapping[str, Any], side_px: int) -> np.ndarray:

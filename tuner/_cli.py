@@ -128,8 +128,10 @@ def share(text: str) -> float:
 def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[str, Any]:
     """Turn parsed options into the keyword arguments of `tuner.sweep` for a model; those not given are None.
 
-    Raises ZooError for values that cannot be read.
+    Raises ZooError for values that cannot be read, and for data and recipes that are not there: before Keras is
+    imported, which takes seconds.
     """
+    _check_places(arguments)
     return {
         "data": arguments.data,
         "extra_data": arguments.extra_data,
@@ -153,6 +155,17 @@ def sweep_arguments(arguments: argparse.Namespace, model: str | None) -> dict[st
         "out": arguments.out,
         "executor": _executor(arguments),
     }
+
+
+def _check_places(arguments: argparse.Namespace) -> None:
+    """Raise ZooError for data and recipes that are not there."""
+    from tuner.data import check_location
+    from tuner.recipe_files import check_recipe
+
+    for location in (*([] if arguments.data is None else [arguments.data]), *(arguments.extra_data or ())):
+        check_location(location)
+    if arguments.recipe is not None:
+        check_recipe(arguments.recipe)
 
 
 def _renamed(pairs: list[str] | None) -> dict[str, str] | None:
@@ -190,7 +203,6 @@ def _space(arguments: argparse.Namespace, model: str | None) -> Any:
     if arguments.space:
         if model is None:
             raise ZooError("--space needs the name of the model. Leave both out to resume with the space of the run.")
-        import_keras()
         from tuner.recipe_files import embedding_loss_of
         from tuner.space import read_dimensions
 

@@ -66,6 +66,11 @@ def with_recipe(given: Mapping[str, Any], recipe: Path | str, model: str) -> dic
     return chosen
 
 
+def check_recipe(recipe: Path | str) -> None:
+    """Raise ZooError for a recipe that does not exist or cannot be read, UnknownName for an argument that is none."""
+    _read(_find(recipe))
+
+
 def embedding_loss_of(recipe: Path | str) -> str | None:
     """Return the loss of embeddings that a recipe asks for, None for none. Raises ZooError as `with_recipe` does."""
     loss: str | None = _read(_find(recipe)).get("embedding_loss")

@@ -13,7 +13,8 @@ from _commands import zoo as run
 from PIL import Image, ImageOps
 
 import zoo
-from exports.answers import aligned, as_pixels
+from exports.answers import aligned
+from tuner.data._pictures import as_pixels
 from zoo._specs import FACE_KEYPOINTS
 from zoo.catalog import CATALOG_FILE, CATALOG_SCHEMA, SHIPPED
 from zoo.tasks.alignment import TEMPLATE_PX

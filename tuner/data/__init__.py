@@ -12,7 +12,7 @@ from tuner.data._cache import CACHE_VARIABLE, cache_folder
 from tuner.data._decode import decode
 from tuner.data._extra import with_extra
 from tuner.data._formats import FORMATS
-from tuner.data._open import SYNTHETIC, open_dataset
+from tuner.data._open import SYNTHETIC, check_location, open_dataset
 from tuner.data._types import Dataset, Decoded, Sample
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "Decoded",
     "Sample",
     "cache_folder",
+    "check_location",
     "decode",
     "open_dataset",
     "with_extra",

@@ -107,11 +107,16 @@ def read_folder(folder: Path, task: str, format: str | None, labels: Sequence[st
     return _FORMATS[found].load(folder, labels), found
 
 
-def _entries(folder: Path, task: str) -> list[str]:
-    """Return the names of what a folder holds. Raises: BadData when it cannot be read or is empty."""
+def check_is_folder(folder: Path) -> None:
+    """Raise BadData where there is no folder."""
     if not folder.is_dir():
         what = "is a file" if folder.exists() else "does not exist"
         raise BadData(f"Data folder {folder} {what}. Give a folder, or 'synthetic' for generated pictures.")
+
+
+def _entries(folder: Path, task: str) -> list[str]:
+    """Return the names of what a folder holds. Raises: BadData when it cannot be read or is empty."""
+    check_is_folder(folder)
     try:
         entries = sorted(path.name for path in folder.iterdir())
     except OSError as error:

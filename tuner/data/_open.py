@@ -8,8 +8,9 @@ from pathlib import Path
 from tuner.data._annotations import MAX_BAD_SHARE, Loaded, check_bad_share
 from tuner.data._arrange import arrange
 from tuner.data._findings import refuse_faults
-from tuner.data._formats import check_format, read_location
+from tuner.data._formats import check_format, check_is_folder, read_location
 from tuner.data._types import Dataset
+from tuner.data.tfds import is_tfds
 from zoo._errors import BadData
 from zoo._specs import check_task
 
@@ -58,6 +59,12 @@ def open_dataset(
     if strict:
         refuse_faults(dataset.skipped, str(location))
     return dataset
+
+
+def check_location(location: str | Path) -> None:
+    """Raise BadData where a location is neither a folder nor anything else that data can be behind, without reading."""
+    if str(location) != SYNTHETIC and "://" not in str(location) and not is_tfds(location):
+        check_is_folder(Path(location))
 
 
 def _open_synthetic(

@@ -13,7 +13,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from zoo._errors import BadImage
+from zoo._errors import BadImage, ZooError
+
+Picture = str | Path | np.ndarray
+"""A file, or pixels, uint8 (height, width, 3), red first."""
 
 PICTURE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 MAX_PIXELS = 100_000_000
@@ -187,3 +190,18 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     is_sixteen_bits = image.mode.startswith("I;16")
     top = 65535.0 if is_sixteen_bits else next((high for high in (1.0, 255.0) if values.max() <= high), 65535.0)
     return Image.fromarray((np.clip(values / top, 0, 1) * 255).round().astype(np.uint8))
+
+
+def as_pixels(picture: Picture) -> np.ndarray:
+    """Return a picture's pixels, uint8 (height, width, 3). Raises: BadImage or ZooError for what is no picture."""
+    if not isinstance(picture, np.ndarray):
+        path = Path(picture)
+        if not path.is_file():
+            raise BadImage(f"There is no picture {path}. Name a file such as photo.jpg.")
+        return read_picture(path)
+    if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
+        raise ZooError(
+            f"A picture's pixels are uint8 (height, width, 3), red first, got {picture.dtype} {picture.shape}. "
+            f"np.asarray(Image.open(FILE).convert('RGB')) makes such."
+        )
+    return picture
