@@ -56,12 +56,33 @@ def test_looking_up_imports_no_framework(words: list[str], store: Path, artifact
     assert artifact.is_relative_to(store)
     if words[0] == "find":
         words = [*words, "--store", str(store)]
+    done = answered_without_framework(words, 0)
+    assert done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["predict", "yunet_xs_320", "no/such.jpg"], "There is no picture no/such.jpg"),
+        (["evaluate", "gate_64", "--store", "shipped", "--data", "no/such"], "Data folder no/such does not exist"),
+        (["sweep", "gate_64", "--extra-data", "no/such"], "Data folder no/such does not exist"),
+        (["sweep", "gate_64", "--space", "close_extr=0.5"], "Did you mean 'close_extra'?"),
+        (["run", "gate_64", "--recipe", "crop"], "Did you mean 'crops'?"),
+        (["run", "gate_46"], "Did you mean 'gate_64'?"),
+    ],
+)
+def test_what_is_not_there_is_told_before_a_framework_is_imported(words: list[str], message: str) -> None:
+    assert message in answered_without_framework(words, 2).stderr
+
+
+def answered_without_framework(words: list[str], code: int) -> subprocess.CompletedProcess[str]:
+    """Run the command line, which must end with this code and have imported no framework."""
     script = (
         "import sys\nfrom zoo._cli import main\n"
-        "try:\n    code = main(sys.argv[1:])\nexcept SystemExit as done:\n    code = done.code\n"
+        "try:\n    code = main(sys.argv[1:])\nexcept SystemExit as done:\n    code = done.code or 0\n"
         f"heavy = sorted(set({FRAMEWORKS!r}) & set(sys.modules))\n"
-        "sys.exit(f'exit {code}, imported {heavy}' if code or heavy else 0)"
+        f"sys.exit(f'exit {{code}}, imported {{heavy}}' if code != {code} or heavy else 0)"
     )
     done = subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout
+    return done
