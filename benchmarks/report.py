@@ -144,7 +144,7 @@ def telling_apart() -> Iterator[str]:
         f"{conditions['peer']}; each contender's own page embedded every face, for both TensorFlow.js "
         f"{conditions['tensorflow.js']} on {conditions['backend']}. Medians of "
         f"{conditions['rounds'] * conditions['faces per block']} embeddings. The peer is the network that the shipped "
-        f"recognizers learned from."
+        f"recognizers learned from, in the eight bits that face-api.js carries."
     )
     yield ""
     yield from markdown(
@@ -200,7 +200,8 @@ def quantizing() -> Iterator[str]:
     yield ""
     yield (
         f"{told(result['conditions'])}: the converter's own uint8 beside ours, on the same trained networks. Output "
-        f"error is the root mean square difference from float32 over all pictures, in units of each output's spread."
+        f"error is the root mean square difference from float32 over all pictures, in units of each output's spread. "
+        f"'auto' is what 'zoo publish' chooses of itself; shipped ones may weigh less, by --max-bytes."
     )
     yield ""
     yield from markdown(
