@@ -90,10 +90,10 @@ def repeat_factors(data: Decoded, threshold: float, *, own: bool = False) -> np.
     factors[rows] = 1.0
     if threshold > 0:
         held = [_classes_in(data, row) for row in rows]
-        pictures = np.bincount(np.concatenate(held)) if held else np.zeros(0, np.int64)
+        pictures = np.bincount(np.concatenate([np.zeros(0, np.int64), *held]))
         of_class = np.maximum(1.0, np.sqrt(threshold * len(rows) / np.maximum(pictures, 1)))
         factors[rows] = [of_class[classes].max(initial=1.0) for classes in held]
-    return factors if np.ptp(factors) > 0 else None
+    return factors if len(factors) and np.ptp(factors) > 0 else None
 
 
 def _classes_in(data: Decoded, row: int) -> np.ndarray:
