@@ -13,13 +13,9 @@ from typing import Any
 from tuner.data import cache_folder
 from tuner.progress import Progress
 from zoo._errors import BadData, ZooError
+from zoo._places import is_url
 
 COPIES = "copies"
-
-
-def is_url(location: str | Path) -> bool:
-    """Tell a URL from a path."""
-    return "://" in str(location)
 
 
 def local_copy(location: str | Path) -> str:

@@ -11,13 +11,13 @@ import zoo
 from tuner.augment import as_augmentation
 from tuner.data import SYNTHETIC
 from tuner.defaults import DEFAULT_AUGMENTATION, EPOCHS, ORACLE, Space
-from tuner.fetch import is_url
 from tuner.learners import DEFAULT_EMBEDDING_LOSS, DISTILL, CustomLoss, check_embedding_loss
 from tuner.oracles import ORACLES
 from tuner.recipe import Recipe
 from tuner.space import check_space, searchable
 from tuner.trials import Job
 from zoo._errors import ZooError, unknown
+from zoo._places import is_url
 from zoo._specs import FACE_RECOGNITION
 from zoo.catalog import open_catalog, source_of
 

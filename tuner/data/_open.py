@@ -12,6 +12,7 @@ from tuner.data._formats import check_format, check_is_folder, read_location
 from tuner.data._types import Dataset
 from tuner.data.tfds import is_tfds
 from zoo._errors import BadData
+from zoo._places import is_url
 from zoo._specs import check_task
 
 SYNTHETIC = "synthetic"
@@ -63,7 +64,7 @@ def open_dataset(
 
 def check_location(location: str | Path) -> None:
     """Raise BadData where a location is neither a folder nor anything else that data can be behind, without reading."""
-    if str(location) != SYNTHETIC and "://" not in str(location) and not is_tfds(location):
+    if str(location) != SYNTHETIC and not is_url(location) and not is_tfds(location):
         check_is_folder(Path(location))
 
 
