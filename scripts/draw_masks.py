@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tuner.data._pictures import is_inside
-from zoo._cli import seed
+from zoo._cli import positive, seed
 from zoo._errors import ZooError
 from zoo._files import whole_folder
 from zoo._specs import FACE_KEYPOINTS
@@ -54,6 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, metavar="FILE.json", help="COCO, beside its images/")
     parser.add_argument("--seed", type=seed, default=0, help="of chance, default 0: the same photos again")
+    parser.add_argument("--limit", type=positive, metavar="N", help="draw on at most N photos, chosen by the seed")
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
     arguments = parser.parse_args()
     try:
@@ -75,6 +76,9 @@ class Face(NamedTuple):
 def run(arguments: argparse.Namespace, folder: Path) -> str:
     """Fill the folder as was asked for, and return in words with what. Raises: ZooError or OSError if it cannot be."""
     photos = photos_with_faces(arguments.photos)
+    if arguments.limit:
+        chosen = np.random.default_rng(arguments.seed).permutation(len(photos))[: arguments.limit]
+        photos = [photos[place] for place in sorted(chosen)]
     generator = np.random.default_rng(arguments.seed)
     annotations: list[dict[str, Any]] = []
     for photo, faces in tqdm(photos, unit="photo"):

@@ -105,6 +105,20 @@ def test_what_is_written_opens_as_data_with_the_boxes_of_before_and_is_the_same_
         assert (changed(before, looks, NOSE), changed(before, looks, CHIN)) == covers[label], (label, number)
 
 
+def test_a_limit_draws_on_some_photos_chosen_by_the_seed(tmp_path: Path) -> None:
+    coco = photos(tmp_path / "photos", [a_face()], count=24)
+    runs = {"one": "3", "again": "3", "other": "4"}
+    for name, seed in runs.items():
+        done = drawn(coco, tmp_path / name, "--limit", "6", "--seed", seed)
+        assert done.returncode == 0, done.stderr
+    chosen = {name: {file.name for file in (tmp_path / name).rglob("*.jpg")} for name in runs}
+    assert all(len(names) == 6 for names in chosen.values())
+    assert chosen["one"] == chosen["again"] != chosen["other"]
+    assert len(json.loads((tmp_path / "one" / "train.json").read_text())["annotations"]) == 6
+    refused = drawn(coco, tmp_path / "none", "--limit", "0")
+    assert refused.returncode == 2 and "'0' is not a whole number above 0" in refused.stderr
+
+
 @pytest.mark.parametrize(
     ("faces", "sentence"),
     [
