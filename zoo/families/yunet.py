@@ -1,10 +1,11 @@
-"""YuNet: anchor-free face detection with five landmarks from 3x3 depthwise units.
+"""YuNet: anchor-free detection from 3x3 depthwise units, of faces with five landmarks or of objects of any class.
 
 Paper: Wu, Peng, Yu, 'YuNet: a tiny millisecond-level face detector', Machine Intelligence Research 20, 2023,
 doi:10.1007/s11633-023-1423-y. Reference implementation: github.com/ShiqiYu/libfacedetection.train (yunet_n, yunet_s).
 What we changed: no separate objectness branch: the class score itself is trained to predict the overlap of its box
 (quality focal loss, arXiv:2006.04388), which is one number less per cell to carry and to decode; padding is Keras'
-'same'; offsets count from the cell's centre.
+'same'; offsets count from the cell's centre. The paper finds faces alone; for objects, there are several classes and no
+landmarks.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from zoo._lazy import keras
 from zoo._registry import register_model
-from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, GridHead, ImageSpec, ModelSpec
+from zoo._specs import FACE_DETECTION, FACE_KEYPOINTS, OBJECT_DETECTION, GridHead, ImageSpec, ModelSpec
 from zoo.blocks import conv_block, pointwise_depthwise_block, scaled
 from zoo.heads import grid_outputs, merge_down
 
@@ -22,7 +23,9 @@ N, S = ((64, 64, 64, 64, 64), True), ((32, 64, 64, 64, 64), False)
 STEM_FILTERS, NECK_FILTERS = 16, 64
 
 
-def yunet(spec: ModelSpec, size: tuple[tuple[int, ...], bool], *, width: float, activation: str) -> Any:
+def yunet(
+    spec: ModelSpec, size: tuple[tuple[int, ...], bool], *, width: float, activation: str, num_classes: int = 1
+) -> Any:
     """Build the network: a stem at 1/2, five stages down to 1/32, a top-down neck, one branch per output and stride."""
     stages, has_head_units = size
     narrow, wide = scaled(STEM_FILTERS, width), scaled(NECK_FILTERS, width)
@@ -52,7 +55,7 @@ def yunet(spec: ModelSpec, size: tuple[tuple[int, ...], bool], *, width: float, 
             pointwise_depthwise_block(x, wide, activation=activation, name=f"head{stride}")
             for stride, x in zip((8, 16, 32), features, strict=True)
         ]
-    return keras.Model(image, grid_outputs(features, spec, num_classes=1), name=spec.name)
+    return keras.Model(image, grid_outputs(features, spec, num_classes), name=spec.name)
 
 
 @register_model(
@@ -137,3 +140,27 @@ def yunet_n_160(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu"
 def yunet_n_320(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu") -> Any:
     """YuNet-n at 320x320: crowds."""
     return yunet(spec, N, width=width, activation=activation)
+
+
+@register_model(
+    task=OBJECT_DETECTION,
+    inputs=ImageSpec(512, 512),
+    outputs=GridHead(strides=(8, 16, 32)),
+    paper="doi:10.1007/s11633-023-1423-y",
+    max_bytes=500_000,
+)
+def yunet_det_512(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 3) -> Any:
+    """YuNet-s at 512x512, any number of classes: many small objects, such as faces of several kinds."""
+    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
+
+
+@register_model(
+    task=OBJECT_DETECTION,
+    inputs=ImageSpec(640, 640),
+    outputs=GridHead(strides=(8, 16, 32)),
+    paper="doi:10.1007/s11633-023-1423-y",
+    max_bytes=500_000,
+)
+def yunet_det_640(spec: ModelSpec, *, width: float = 1.0, activation: str = "relu", num_classes: int = 3) -> Any:
+    """YuNet-s at 640x640, any number of classes: crowds of small objects."""
+    return yunet(spec, S, width=width, activation=activation, num_classes=num_classes)
