@@ -84,7 +84,7 @@ def _advice(model: Any, given: Mapping[str, np.ndarray]) -> str:
     ]
     if len(narrower) < LEAST_FITTING * len(model.variables):
         return "Name a run of the same architecture with the same options, or of a narrower one."
-    return "They are of a wider network: give the options that it was built with, such as --option width=0.875."
+    return "They are of a wider network: give the options that it was built with; its card tells them."
 
 
 def _check_same_layers(model: Any, source: Any) -> None:
